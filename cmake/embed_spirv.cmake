@@ -1,0 +1,17 @@
+# cmake -D INPUT=module.spv -D OUTPUT=module.inc -P embed_spirv.cmake: the words of a SPIR-V module as C initialisers.
+file(READ ${INPUT} hex HEX)
+string(LENGTH "${hex}" digits)
+math(EXPR rest "${digits} % 8")
+if(digits LESS 40 OR rest)
+  message(FATAL_ERROR "${INPUT}: ${digits} hexadecimal digits are no SPIR-V module")
+endif()
+if(hex MATCHES "^03022307") # little-endian words
+  string(REGEX REPLACE "(..)(..)(..)(..)" "0x\\4\\3\\2\\1," words "${hex}")
+elseif(hex MATCHES "^07230203")
+  string(REGEX REPLACE "(........)" "0x\\1," words "${hex}")
+else()
+  message(FATAL_ERROR "${INPUT}: no SPIR-V module")
+endif()
+set(word "...........")
+string(REGEX REPLACE "(${word}${word}${word}${word}${word}${word}${word}${word})" "\\1\n" words "${words}")
+file(WRITE ${OUTPUT} "${words}\n")
