@@ -25,7 +25,6 @@ if(octavo_glslang_version LESS 12)
 endif()
 
 set(octavo_shader_dir ${PROJECT_SOURCE_DIR}/shaders)
-set(octavo_generated_dir ${PROJECT_BINARY_DIR}/generated)
 set(octavo_shader_sources "") # generated
 set(octavo_shader_enum "")
 set(octavo_shader_declarations "")
@@ -99,6 +98,6 @@ endfunction()
 
 # Writes the header and the table, when they change.
 macro(octavo_shader_modules_finish)
-  configure_file(cmake/shader_modules.h.in ${octavo_generated_dir}/shader_modules.h @ONLY)
-  configure_file(cmake/shader_modules.c.in ${octavo_generated_dir}/shader_modules.c @ONLY)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/shader_modules.h.in ${octavo_generated_dir}/shader_modules.h @ONLY)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/shader_modules.c.in ${octavo_generated_dir}/shader_modules.c @ONLY)
 endmacro()

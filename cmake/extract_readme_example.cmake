@@ -1,0 +1,11 @@
+# cmake -D INPUT=README.md -D OUTPUT=example.c -P extract_readme_example.cmake: the first ```c block of the README.
+file(READ ${INPUT} text)
+string(FIND "${text}" "```c\n" begin)
+if(begin EQUAL -1)
+  message(FATAL_ERROR "${INPUT}: no C example")
+endif()
+math(EXPR begin "${begin} + 5")
+string(SUBSTRING "${text}" ${begin} -1 text)
+string(FIND "${text}" "```" end)
+string(SUBSTRING "${text}" 0 ${end} text)
+file(WRITE ${OUTPUT} "${text}")
