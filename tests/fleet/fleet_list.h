@@ -1,0 +1,42 @@
+/* What to compile on a device of the fleet: a list of jobs, each one shader module with one set of specialisation
+ * constants. The list comes from the library (fleet_jobs) or, job by job, from the command line. */
+#ifndef OCTAVO_TESTS_FLEET_LIST_H
+#define OCTAVO_TESTS_FLEET_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fleet_device.h"
+
+enum { FLEET_NAME_SIZE = 160, FLEET_ENTRY_SIZE = 64, FLEET_MAX_CONSTANTS = 64 };
+
+typedef struct fleet_constant {
+    uint32_t id;
+    uint32_t value; /* 32-bit constants only: bool, int, uint, float bits */
+} fleet_constant;
+
+typedef struct fleet_job {
+    char name[FLEET_NAME_SIZE]; /* what the report prints */
+    char entry[FLEET_ENTRY_SIZE];
+    const uint32_t *words; /* SPIR-V */
+    size_t word_count;
+    uint32_t *owned_words; /* what fleet_job_release frees; NULL when the words belong to the library */
+    fleet_constant constants[FLEET_MAX_CONSTANTS];
+    uint32_t constant_count;
+    uint32_t subgroup_size; /* required subgroup size; 0: the driver's choice */
+    bool full_subgroups;
+    bool chosen; /* the tuner would run this one here, so a spill is a failure */
+} fleet_job;
+
+/* Writes at most `capacity` jobs: every variant that the library holds able to run on `device`. Returns how many there
+ * are, which may exceed `capacity`. */
+size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
+
+/* FILE.spv[,entry=NAME][,ID=VALUE...][,subgroup=N][,full][,chosen]; VALUE is decimal, 0x hex, or a float with a point.
+ * Prints the reason and returns false when it cannot be read. */
+bool fleet_job_from_argument(const char *argument, fleet_job *job);
+
+void fleet_job_release(fleet_job *job);
+
+#endif
