@@ -1,0 +1,179 @@
+/* One pass over the instructions: sizes of types, values of 32-bit constants, then the sum over workgroup variables. */
+#include "spirv_shared_memory.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPV_ENABLE_UTILITY_CODE 0
+#include <spirv_cross/spirv.h>
+
+typedef struct identifier {
+    bool has_size, has_value;
+    uint64_t size; /* of a type, bytes; of a pointer type: what it points to */
+    uint32_t value;
+} identifier;
+
+static bool evaluate(uint32_t operation, const identifier *a, const identifier *b, uint32_t *value) {
+    if (!a->has_value || !b->has_value) return false;
+    uint32_t x = a->value, y = b->value;
+    switch (operation) {
+    case SpvOpIAdd:
+        *value = x + y;
+        return true;
+    case SpvOpISub:
+        *value = x - y;
+        return true;
+    case SpvOpIMul:
+        *value = x * y;
+        return true;
+    case SpvOpUDiv:
+    case SpvOpSDiv:
+        *value = y ? x / y : 0;
+        return y != 0;
+    case SpvOpUMod:
+    case SpvOpSRem:
+    case SpvOpSMod:
+        *value = y ? x % y : 0;
+        return y != 0;
+    case SpvOpShiftRightLogical:
+    case SpvOpShiftRightArithmetic:
+        *value = x >> (y & 31);
+        return true;
+    case SpvOpShiftLeftLogical:
+        *value = x << (y & 31);
+        return true;
+    case SpvOpBitwiseOr:
+    case SpvOpLogicalOr:
+        *value = x | y;
+        return true;
+    case SpvOpBitwiseAnd:
+    case SpvOpLogicalAnd:
+        *value = x & y;
+        return true;
+    case SpvOpBitwiseXor:
+        *value = x ^ y;
+        return true;
+    case SpvOpIEqual:
+        *value = x == y;
+        return true;
+    case SpvOpINotEqual:
+        *value = x != y;
+        return true;
+    case SpvOpUGreaterThan:
+    case SpvOpSGreaterThan:
+        *value = x > y;
+        return true;
+    case SpvOpUGreaterThanEqual:
+    case SpvOpSGreaterThanEqual:
+        *value = x >= y;
+        return true;
+    case SpvOpULessThan:
+    case SpvOpSLessThan:
+        *value = x < y;
+        return true;
+    case SpvOpULessThanEqual:
+    case SpvOpSLessThanEqual:
+        *value = x <= y;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void specialise(identifier *ids, uint32_t bound, const uint32_t *word, uint32_t length) {
+    identifier *result = &ids[word[2]];
+    if (word[3] == SpvOpSelect && length == 7) {
+        if (word[4] < bound && word[5] < bound && word[6] < bound && ids[word[4]].has_value) {
+            const identifier *chosen = &ids[ids[word[4]].value ? word[5] : word[6]];
+            result->has_value = chosen->has_value;
+            result->value = chosen->value;
+        }
+    } else if (word[3] == SpvOpLogicalNot && length == 5) {
+        result->has_value = word[4] < bound && ids[word[4]].has_value;
+        result->value = result->has_value && !ids[word[4]].value;
+    } else if (length == 6 && word[4] < bound && word[5] < bound) {
+        result->has_value = evaluate(word[3], &ids[word[4]], &ids[word[5]], &result->value);
+    }
+}
+
+static void size_of(identifier *ids, uint32_t bound, const uint32_t *word, uint32_t length) {
+    identifier *type = &ids[word[1]];
+    type->has_size = true;
+    switch (word[0] & 0xffff) {
+    case SpvOpTypeBool:
+        type->size = 4;
+        break;
+    case SpvOpTypeInt:
+    case SpvOpTypeFloat:
+        type->size = word[2] / 8;
+        break;
+    case SpvOpTypeVector:
+    case SpvOpTypeMatrix:
+        type->has_size = word[2] < bound && ids[word[2]].has_size;
+        type->size = type->has_size ? ids[word[2]].size * word[3] : 0;
+        break;
+    case SpvOpTypeArray:
+        type->has_size = word[2] < bound && word[3] < bound && ids[word[2]].has_size && ids[word[3]].has_value;
+        type->size = type->has_size ? ids[word[2]].size * ids[word[3]].value : 0;
+        break;
+    case SpvOpTypeStruct:
+        type->size = 0;
+        for (uint32_t i = 2; i < length; i++) {
+            type->has_size = type->has_size && word[i] < bound && ids[word[i]].has_size;
+            type->size += type->has_size ? ids[word[i]].size : 0;
+        }
+        break;
+    case SpvOpTypePointer:
+        type->has_size = word[3] < bound && ids[word[3]].has_size;
+        type->size = type->has_size ? ids[word[3]].size : 0;
+        break;
+    default:
+        type->has_size = false;
+    }
+}
+
+uint64_t octavo_test_shared_memory(const uint32_t *words, size_t word_count, const char **problem) {
+    *problem = NULL;
+    if (word_count < 5 || words[0] != SpvMagicNumber) {
+        *problem = "no SPIR-V module";
+        return 0;
+    }
+    uint32_t bound = words[3];
+    uint64_t total = 0;
+    identifier *ids = calloc(bound, sizeof *ids);
+    if (!ids) {
+        *problem = "out of memory";
+        return 0;
+    }
+    for (size_t at = 5; at < word_count && !*problem;) {
+        const uint32_t *word = words + at;
+        uint32_t length = word[0] >> 16, operation = word[0] & 0xffff;
+        if (length == 0 || length > word_count - at) {
+            *problem = "an instruction runs over the end";
+            break;
+        }
+        bool has_result = length > 2 && word[2] < bound;
+        if (operation >= SpvOpTypeVoid && operation <= SpvOpTypePointer && length > 1 && word[1] < bound) {
+            size_of(ids, bound, word, length);
+        } else if ((operation == SpvOpConstant || operation == SpvOpSpecConstant) && length == 4 && has_result) {
+            ids[word[2]].has_value = true;
+            ids[word[2]].value = word[3];
+        } else if ((operation == SpvOpConstantTrue || operation == SpvOpSpecConstantTrue) && has_result) {
+            ids[word[2]].has_value = true;
+            ids[word[2]].value = 1;
+        } else if ((operation == SpvOpConstantFalse || operation == SpvOpSpecConstantFalse) && has_result) {
+            ids[word[2]].has_value = true;
+        } else if (operation == SpvOpSpecConstantOp && length > 4 && has_result) {
+            specialise(ids, bound, word, length);
+        } else if (operation == SpvOpVariable && length > 3 && word[3] == SpvStorageClassWorkgroup) {
+            if (word[1] >= bound || !ids[word[1]].has_size)
+                *problem = "a workgroup variable of unknown size";
+            else
+                total += ids[word[1]].size;
+        }
+        at += length;
+    }
+    free(ids);
+    return *problem ? 0 : total;
+}
