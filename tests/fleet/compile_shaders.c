@@ -56,9 +56,8 @@ static VkResult create_layout(const fleet_device *device, const fleet_module *mo
                     .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
             }
         }
-        VkDescriptorSetLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-                                                .bindingCount = count,
-                                                .pBindings = bindings};
+        VkDescriptorSetLayoutCreateInfo info = {
+            .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = count, .pBindings = bindings};
         VkResult result = device->vkCreateDescriptorSetLayout(device->device, &info, NULL, &sets[set]);
         if (result != VK_SUCCESS) {
             return result;
@@ -105,8 +104,8 @@ static VkResult create_pipeline(const fleet_device *device, const fleet_job *job
     return device->vkCreateComputePipelines(device->device, VK_NULL_HANDLE, 1, &info, NULL, pipeline);
 }
 
-static fleet_result compile(const fleet_device *device, const fleet_job *job, fleet_statistics *statistics, char *reason,
-                            size_t reason_size) {
+static fleet_result compile(const fleet_device *device, const fleet_job *job, fleet_statistics *statistics,
+                            char *reason, size_t reason_size) {
     static fleet_module module;
     const char *problem = fleet_module_read(job->words, job->word_count, &module);
     if (problem) {
@@ -222,7 +221,8 @@ int main(int argc, char **argv) {
     size_t argument_count = (size_t)(argc - optind);
     fleet_job *jobs = calloc(MAX_JOBS, sizeof *jobs);
     if (!understood || argument_count > MAX_JOBS || !jobs) {
-        fprintf(stderr, "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [FILE.spv[,OPTION...]...]\n");
+        fprintf(stderr,
+                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [FILE.spv[,OPTION...]...]\n");
         free(jobs);
         return 2;
     }

@@ -55,7 +55,8 @@ static bool create_instance(fleet_device *device) {
     return result == VK_SUCCESS;
 }
 
-#define INSTANCE_FUNCTION(device, name) PFN_##name name = (PFN_##name)(device)->get_instance_proc_addr((device)->instance, #name)
+#define INSTANCE_FUNCTION(device, name)                                                                                \
+    PFN_##name name = (PFN_##name)(device)->get_instance_proc_addr((device)->instance, #name)
 
 static bool find_physical_device(fleet_device *device, uint32_t index) {
     INSTANCE_FUNCTION(device, vkEnumeratePhysicalDevices);

@@ -60,7 +60,7 @@ if [ "$arch" = arm64 ]; then
         "LD_LIBRARY_PATH=$libraries" ${shim:+"LD_PRELOAD=$shim"}; do
         set -- -E "$variable" "$@"
     done
-    exec qemu-aarch64 -L "$root" "$@"
+    exec "$(command -v qemu-aarch64-static || echo qemu-aarch64)" -L "$root" "$@"
 fi
 exec env $variables MESA_SHADER_CACHE_DISABLE=true "VK_DRIVER_FILES=$driver" "VK_ICD_FILENAMES=$driver" \
     'VK_LOADER_LAYERS_DISABLE=~implicit~' "$root/usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries" \
