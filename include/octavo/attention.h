@@ -1,0 +1,114 @@
+/* octavo/attention.h: attention of queries over a cache. Plan once for a shape, record many times, for any layer.
+ *
+ *   logit(i, j) = cap(scale * q_i . k_j),  cap(x) = softcap > 0 ? softcap * tanh(x / softcap) : x
+ *   o_i = sum over visible j of softmax(logit(i, .))_j v_j
+ *
+ * with exp(sink_logit) of the query head added to the denominator when sink logits are given. Query head h reads KV head
+ * h / (query_head_count / kv_head_count). Sequences of unequal length and unequal numbers of queries go in one call.
+ * Work is cut over the length of the cache and merged exactly by (maximum, sum, output) triples, in a fixed order:
+ * LeanAttention (arXiv 2405.10480). */
+#ifndef OCTAVO_ATTENTION_H
+#define OCTAVO_ATTENTION_H
+
+#include <octavo/cache.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Which keys a query sees. The queries of a sequence are its last tokens: query i of n has position p = length - n + i
+ * (negative when there are more queries than keys). Key j is visible when
+ *   j < prefix, or
+ *   (not causal or j <= p) and (window == 0 or j < sink or (causal ? j > p - window : |p - j| < window)). */
+typedef struct octavo_mask {
+    VkBool32 causal;
+    uint32_t window; /* 0: none */
+    uint32_t sink;
+    uint32_t prefix;
+} octavo_mask;
+
+/* What a row gives that sees no key. Its log-sum-exp is -inf in each case. Without any key the output is 0. */
+typedef enum octavo_empty_row {
+    OCTAVO_EMPTY_ROW_ZERO = 0,       /* 0 */
+    OCTAVO_EMPTY_ROW_ATTEND_ALL = 1, /* attention over all keys */
+    OCTAVO_EMPTY_ROW_UNIFORM = 2,    /* the mean of all values */
+    OCTAVO_EMPTY_ROW_MAX = 0x7fffffff
+} octavo_empty_row;
+
+typedef enum octavo_phase {
+    OCTAVO_PHASE_AUTO = 0,    /* decode up to 16 queries a sequence, else prefill */
+    OCTAVO_PHASE_PREFILL = 1,
+    OCTAVO_PHASE_DECODE = 2,
+    OCTAVO_PHASE_MAX = 0x7fffffff
+} octavo_phase;
+
+typedef struct octavo_attention octavo_attention; /* a plan */
+
+typedef struct octavo_attention_info {
+    size_t struct_size;
+    octavo_cache *cache;
+    uint32_t query_head_count;    /* a multiple of kv_head_count, up to 64 times */
+    uint32_t sequence_capacity;   /* most sequences in one call */
+    uint32_t query_capacity;      /* most query tokens in one call, all sequences together */
+    octavo_phase phase;
+    octavo_mask mask;
+    float scale;   /* of the logits; 0: 1 / sqrt(key_dim) */
+    float softcap; /* 0: none */
+    octavo_empty_row empty_row;
+    const char *variant;        /* NULL: the best for the device; else a name of octavo_attention_variant_name */
+    VkBool32 skip_proof;        /* do not run the variant on a small known case before it is trusted */
+    VkDeviceSize scratch_bytes; /* most device memory for partial results; 0: 64 MiB. Larger calls run in slices */
+    uint32_t workgroup_target;  /* workgroups that a call is cut into at least, if it can be; 0: what suits the device */
+    uint64_t slice_work;        /* most query rows times tokens in one dispatch (drivers kill long ones); 0: what suits */
+} octavo_attention_info;
+#define OCTAVO_ATTENTION_INFO_INIT                                                                                     \
+    {                                                                                                                  \
+        sizeof(octavo_attention_info), 0, 1, 1, 1, OCTAVO_PHASE_AUTO, {VK_TRUE, 0, 0, 0}, 0.0f, 0.0f,                  \
+            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0                                                                \
+    }
+
+/* Chooses, compiles and proves the pipelines (submits under the queue lock and waits), allocates scratch memory. A
+ * variant that fails to compile or computes wrong results is skipped with a warning. The cache outlives the plan.
+ * OCTAVO_UNSUPPORTED: no variant works, or the forced one cannot run here (the log says why). */
+OCTAVO_API octavo_status octavo_attention_create(const octavo_attention_info *info, octavo_attention **attention);
+/* The GPU must be done with it. */
+OCTAVO_API void octavo_attention_destroy(octavo_attention *attention);
+
+/* All variants of the build, whether or not a device can run them. index 0 .. count-1; NULL beyond. Static storage. */
+OCTAVO_API const char *octavo_attention_variant_name(uint32_t index);
+/* Why a variant cannot serve this device, shape and phase; NULL when it can. Static storage. key_bits and value_bits may
+ * be 0 (any). */
+OCTAVO_API const char *octavo_attention_variant_refusal(const octavo_device *device, uint32_t index, octavo_phase phase);
+/* The variant that the plan uses. */
+OCTAVO_API const char *octavo_attention_variant(const octavo_attention *attention);
+/* The phase that the plan resolved to. */
+OCTAVO_API octavo_phase octavo_attention_phase(const octavo_attention *attention);
+
+typedef struct octavo_attention_run {
+    size_t struct_size;
+    uint32_t layer;
+    uint32_t sequence_count;
+    const octavo_sequence *sequences;
+    const uint32_t *query_counts; /* [sequence_count], query tokens of each */
+    octavo_tensor queries;        /* [tokens][query_head_count][key_dim], any type */
+    octavo_tensor output;         /* [tokens][query_head_count][value_dim], f32 or f16 */
+    VkBuffer lse_buffer;          /* VK_NULL_HANDLE: none; f32 [tokens][query_head_count], natural logarithm of the sum */
+    VkDeviceSize lse_offset;      /* of the exponentials of the capped logits, without the sink logit */
+    VkDeviceSize lse_size;
+    const float *sink_logits; /* NULL or [query_head_count], host memory, read during the call */
+} octavo_attention_run;
+#define OCTAVO_ATTENTION_RUN_INIT                                                                                      \
+    {                                                                                                                  \
+        sizeof(octavo_attention_run), 0, 0, 0, 0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0}, 0, 0, 0, 0 \
+    }
+
+/* Records attention over what the cache holds at this point of the recording. Never compiles, submits or blocks, and
+ * allocates nothing but frame memory. Recordings of one plan share its scratch memory and run one after the other.
+ * OCTAVO_FRAME_FULL. */
+OCTAVO_API octavo_status octavo_attention_record(octavo_attention *attention, octavo_frame *frame,
+                                                 VkCommandBuffer command_buffer, const octavo_attention_run *run);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

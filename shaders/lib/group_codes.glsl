@@ -1,0 +1,40 @@
+// THE one GLSL file that knows the bit layout of a group of 32 values (see runtime/format/group_codes.h). A group of b
+// bits is b words, seen as four byte lanes; word c of codes_of holds values 4 c .. 4 c + 3, one in each byte, as integers.
+#ifndef OCTAVO_GROUP_CODES_GLSL
+#define OCTAVO_GROUP_CODES_GLSL
+
+uint codes_of(const uint bits, const uint c, const uint w0, const uint w1, const uint w2, const uint w3) {
+    if (bits == 2u) {
+        return ((c < 4u ? w0 : w1) >> (2u * (c & 3u))) & 0x03030303u;
+    }
+    if (bits == 4u) {
+        const uint w = c < 2u ? w0 : c < 4u ? w1 : c < 6u ? w2 : w3;
+        return (w >> (4u * (c & 1u))) & 0x0f0f0f0fu;
+    }
+    if (c < 6u) {
+        return ((c < 2u ? w0 : c < 4u ? w1 : w2) >> (3u * (c & 1u))) & 0x07070707u;
+    }
+    return c == 6u ? ((w0 >> 6) & 0x03030303u) | ((w1 >> 4) & 0x04040404u)
+                   : ((w2 >> 6) & 0x03030303u) | ((w1 >> 5) & 0x04040404u);
+}
+
+// Adds code (below 2^bits) of value i to the words of a group, in which it must be 0.
+void put_code(const uint bits, inout uint w[4], uint i, uint code) {
+    const uint lane = 8u * (i & 3u), c = i >> 2;
+    if (bits == 2u) {
+        w[c >> 2] |= code << (lane + 2u * (c & 3u));
+    } else if (bits == 4u) {
+        w[c >> 1] |= code << (lane + 4u * (c & 1u));
+    } else if (c < 6u) {
+        w[c >> 1] |= code << (lane + 3u * (c & 1u));
+    } else {
+        w[c == 6u ? 0 : 2] |= (code & 3u) << (lane + 6u);
+        w[1] |= (code >> 2) << (lane + c);
+    }
+}
+
+// The bits of value i in the words of a group.
+void code_mask(const uint bits, inout uint w[4], uint i) {
+    put_code(bits, w, i, (1u << bits) - 1u);
+}
+#endif

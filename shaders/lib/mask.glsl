@@ -1,0 +1,32 @@
+// Which keys a row sees: the twin of runtime/mask/visibility.h. p may be negative; j is a key's position.
+#ifndef OCTAVO_MASK_GLSL
+#define OCTAVO_MASK_GLSL
+
+bool mask_sees(octavo_mask_push mask, int p, uint j) {
+    const bool causal = (mask.flags & OCTAVO_WALK_CAUSAL) != 0u;
+    const int distance = p - int(j);
+    const bool in_window = mask.window == 0u || j < mask.sink ||
+                           (causal ? distance < int(mask.window) : abs(distance) < int(mask.window));
+    return j < mask.prefix || ((!causal || distance >= 0) && in_window);
+}
+
+// Whether a row sees none of key_count keys.
+bool mask_row_is_empty(octavo_mask_push mask, int p, uint key_count) {
+    if (key_count == 0u || mask.prefix > 0u) {
+        return key_count == 0u;
+    }
+    const bool causal = (mask.flags & OCTAVO_WALK_CAUSAL) != 0u;
+    if (causal && p < 0) {
+        return true;
+    }
+    if (mask.window == 0u || mask.sink > 0u) {
+        return false;
+    }
+    const int window = int(mask.window);
+    return causal ? p - window >= int(key_count) - 1 : (p <= -window || p - window >= int(key_count) - 1);
+}
+
+uint mask_empty_mode(octavo_mask_push mask) {
+    return mask.flags >> OCTAVO_WALK_EMPTY_SHIFT;
+}
+#endif

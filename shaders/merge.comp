@@ -1,0 +1,91 @@
+#version 450
+// Merges the partial results of one row (in the order of their numbers, so that runs repeat exactly), undoes the rotation
+// of V, adds the sink logit to the denominator, and writes the output row and its log-sum-exp.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#include "octavo_abi.h"
+#include "lib/mask.glsl"
+
+layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
+layout(constant_id = OCTAVO_SPEC_VALUE_BITS) const uint VALUE_BITS = 3;
+layout(constant_id = OCTAVO_SPEC_VALUE_PAD) const uint ROW_CHANNELS = 128;
+layout(constant_id = OCTAVO_SPEC_ROWS) const uint ROWS = 4;
+const uint ROW_COUNT = 1u;
+
+layout(set = 0, binding = OCTAVO_MERGE_SCRATCH, std430) readonly buffer scratch_words { float scratch[]; };
+layout(set = 0, binding = OCTAVO_MERGE_LISTS, std430) readonly buffer list_words { uint lists[]; };
+layout(set = 0, binding = OCTAVO_MERGE_OUTPUT, std430) writeonly buffer output_words { uint tensor[]; };
+layout(set = 0, binding = OCTAVO_MERGE_LSE, std430) writeonly buffer lse_words { float lse[]; };
+layout(push_constant) uniform push_block { octavo_merge_push push; };
+
+const float UNSEEN = -1.0e30;
+const float LOG2_E = 1.44269504;
+shared float rows[ROW_COUNT * ROW_CHANNELS];
+uint lane;
+#include "lib/rotation.glsl"
+
+void main() {
+    lane = gl_LocalInvocationID.x;
+    const uint tile_at = push.tile_offset + (push.tile_first + gl_WorkGroupID.x / ROWS) * 8u, row = gl_WorkGroupID.x % ROWS;
+    const uint head = gl_WorkGroupID.y;
+    if (row >= lists[tile_at + 2u]) {
+        return;
+    }
+    const uint sequence = push.sequence_offset + lists[tile_at] * 12u;
+    const uint partial_first = lists[tile_at + 3u], partial_count = lists[tile_at + 4u];
+    const uint local_row = lists[tile_at + 1u] + row;
+    const uint query_head = head * push.group + local_row % push.group;
+    const uint query_token = local_row / push.group;
+    const uint token = lists[sequence + 3u] + query_token;
+
+    float largest = UNSEEN;
+    for (uint p = 0u; p < partial_count; ++p) {
+        largest = max(largest, scratch[push.sum_offset + 2u * (((partial_first + p) * push.head_count + head) * ROWS + row)]);
+    }
+    const bool has_sink = push.sink_offset != 0u;
+    const float sink = has_sink ? uintBitsToFloat(lists[push.sink_offset + query_head]) * LOG2_E : UNSEEN;
+    const float reference = max(largest, sink);
+    float sum = 0.0;
+    for (uint p = 0u; p < partial_count; ++p) {
+        const uint at = push.sum_offset + 2u * (((partial_first + p) * push.head_count + head) * ROWS + row);
+        sum += scratch[at + 1u] * exp2(scratch[at] - reference);
+    }
+    const float total = sum + (has_sink ? exp2(sink - reference) : 0.0);
+    const bool poisoned = (floatBitsToUint(sum) & 0x7f800000u) == 0x7f800000u;
+    const float inverse = sum > 0.0 ? 1.0 / total : 0.0;
+    for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
+        float x = 0.0;
+        for (uint p = 0u; p < partial_count; ++p) {
+            const uint partial_row = ((partial_first + p) * push.head_count + head) * ROWS + row;
+            x += scratch[push.output_offset + partial_row * ROW_CHANNELS + channel] *
+                 exp2(scratch[push.sum_offset + 2u * partial_row] - reference);
+        }
+        rows[channel] = x * inverse;
+    }
+    barrier();
+    if (VALUE_BITS < 16u) {
+        hartley_hadamard();
+        const uint seed = lists[sequence + 9u];
+        for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
+            rows[channel] = flip_sign(rows[channel], seed, channel);
+        }
+        barrier();
+    }
+    const uint element = token * push.token_stride + query_head * push.head_stride;
+    const float not_a_number = uintBitsToFloat(0x7fc00000u);
+    if (push.element == OCTAVO_ELEMENT_F32) {
+        for (uint channel = lane; channel < push.dim; channel += gl_WorkGroupSize.x) {
+            tensor[element + channel] = poisoned ? 0x7fc00000u : floatBitsToUint(rows[channel]);
+        }
+    } else {
+        for (uint pair = lane; 2u * pair < push.dim; pair += gl_WorkGroupSize.x) {
+            tensor[(element >> 1) + pair] = poisoned ? 0x7e007e00u : packHalf2x16(vec2(rows[2u * pair], rows[2u * pair + 1u]));
+        }
+    }
+    if (push.write_lse != 0u && lane == 0u) {
+        const int position = int(lists[sequence + 1u]) + int(query_token);
+        const bool empty = !poisoned && (sum == 0.0 || mask_row_is_empty(push.mask, position, lists[sequence]));
+        lse[token * push.head_count * push.group + query_head] =
+            poisoned ? not_a_number : empty ? uintBitsToFloat(0xff800000u) : (reference + log2(sum)) / LOG2_E;
+    }
+}

@@ -1,0 +1,78 @@
+/* What CPU and shaders share: valid C11 and GLSL. Bindings, specialisation ids, parameter records, the fixed numbers of
+ * the packed format. A test reads the SPIR-V and compares. */
+#ifndef OCTAVO_ABI_H
+#define OCTAVO_ABI_H
+
+#ifdef OCTAVO_GLSL
+#define OCTAVO_STRUCT(name) struct name
+#define OCTAVO_END(name)
+#define OCTAVO_U32 uint
+#define OCTAVO_I32 int
+#define OCTAVO_F32T float
+#else
+#include <stdint.h>
+#define OCTAVO_STRUCT(name) typedef struct name
+#define OCTAVO_END(name) name
+#define OCTAVO_U32 uint32_t
+#define OCTAVO_I32 int32_t
+#define OCTAVO_F32T float
+#endif
+
+/* --- the packed format ---------------------------------------------------------------------------------------- */
+#define OCTAVO_GROUP 32u        /* values in a group */
+#define OCTAVO_TILE_TOKENS 128u /* tokens in a tile and in a page */
+
+/* The sign of channel i under a seed: bit 31 of a 32-bit mix (finaliser of MurmurHash3). 1 means minus. */
+#define OCTAVO_SIGN_MULTIPLIER_INDEX 0x9e3779b9u
+#define OCTAVO_SIGN_MULTIPLIER_1 0x85ebca6bu
+#define OCTAVO_SIGN_MULTIPLIER_2 0xc2b2ae35u
+/* h = (seed + 1) * 0x9e3779b9 ^ (i * 0x85ebca6b); h ^= h >> 16; h *= 0x85ebca6b; h ^= h >> 13; h *= 0xc2b2ae35; h >> 31
+ * (all modulo 2^32) */
+
+/* The rotation R = (C_m x H) diag(signs) of d' = m 2^k channels, m in {1, 3, 5, 7}, k in 5 .. 8: C_m[i][j] =
+ * (cos(2 pi i j / m) + sin(2 pi i j / m)) / sqrt(m), row-major (symmetric), and 2^(-k / 2). Exact values of f32. */
+#define OCTAVO_HARTLEY_3                                                                                               \
+    0.577350259f, 0.577350259f, 0.577350259f,                                                                          \
+    0.577350259f, 0.211324871f, -0.788675129f,                                                                         \
+    0.577350259f, -0.788675129f, 0.211324871f
+#define OCTAVO_HARTLEY_5                                                                                               \
+    0.44721359f, 0.44721359f, 0.44721359f, 0.44721359f, 0.44721359f,                                                   \
+    0.44721359f, 0.563521981f, -0.0989378393f, -0.624668956f, -0.287128806f,                                           \
+    0.44721359f, -0.0989378393f, -0.287128806f, 0.563521981f, -0.624668956f,                                           \
+    0.44721359f, -0.624668956f, 0.563521981f, -0.287128806f, -0.0989378393f,                                           \
+    0.44721359f, -0.287128806f, -0.624668956f, -0.0989378393f, 0.563521981f
+#define OCTAVO_HARTLEY_7                                                                                               \
+    0.377964467f, 0.377964467f, 0.377964467f, 0.377964467f, 0.377964467f, 0.377964467f, 0.377964467f,                  \
+    0.377964467f, 0.531161547f, 0.284383118f, -0.176541582f, -0.504526854f, -0.452593118f, -0.05984753f,               \
+    0.377964467f, 0.284383118f, -0.504526854f, -0.05984753f, 0.531161547f, -0.176541582f, -0.452593118f,               \
+    0.377964467f, -0.176541582f, -0.05984753f, 0.284383118f, -0.452593118f, 0.531161547f, -0.504526854f,               \
+    0.377964467f, -0.504526854f, 0.531161547f, -0.452593118f, 0.284383118f, -0.05984753f, -0.176541582f,               \
+    0.377964467f, -0.452593118f, -0.176541582f, 0.531161547f, -0.05984753f, -0.504526854f, 0.284383118f,               \
+    0.377964467f, -0.05984753f, -0.452593118f, -0.504526854f, -0.176541582f, 0.284383118f, 0.531161547f
+#define OCTAVO_HADAMARD_SCALE_5 0.176776692f
+#define OCTAVO_HADAMARD_SCALE_6 0.125f
+#define OCTAVO_HADAMARD_SCALE_7 0.0883883461f
+#define OCTAVO_HADAMARD_SCALE_8 0.0625f
+
+/* The quantiser tries OCTAVO_STEP_COUNT steps: step j of a row = rms * base(bits) * f_j, base = 0.9957, 0.5860, 0.3352
+ * for 2, 3, 4 bits (the best uniform steps for N(0,1)), f = 0.79 0.86 0.89 0.925 0.95 0.985 1.02 1.065 1.11 1.155 1.2 1.3
+ * 1.41 1.62 1.94 2.46. Below: 1 / (base f_j). Use as float[16](OCTAVO_INVERSE_STEPS_3) or = {OCTAVO_INVERSE_STEPS_3}. */
+#define OCTAVO_STEP_COUNT 16
+#define OCTAVO_INVERSE_STEPS_2                                                                                         \
+    1.27128935f, 1.16781235f, 1.12844789f, 1.08574986f, 1.05717742f, 1.01961279f, 0.984626055f, 0.943022132f,          \
+    0.904791534f, 0.869539917f, 0.836932123f, 0.772552729f, 0.712282658f, 0.619949758f, 0.517690003f, 0.408259571f
+#define OCTAVO_INVERSE_STEPS_3                                                                                         \
+    2.16010714f, 1.98428452f, 1.91739845f, 1.84484828f, 1.79629958f, 1.7324717f, 1.67302418f, 1.60233295f,             \
+    1.53737354f, 1.47747588f, 1.4220705f, 1.31268048f, 1.21027279f, 1.05338562f, 0.879631281f, 0.693692923f
+#define OCTAVO_INVERSE_STEPS_4                                                                                         \
+    3.77632093f, 3.46894598f, 3.35201526f, 3.22518229f, 3.1403091f, 3.02872443f, 2.92479753f, 2.80121469f,             \
+    2.68765187f, 2.58293819f, 2.48607802f, 2.29484129f, 2.11581111f, 1.84153926f, 1.53778017f, 1.21272099f
+
+/* A row whose sum of squares is below this (2^-60) has scale 0 and the code 2^(bits-1) everywhere. */
+#define OCTAVO_SQUARES_MIN 8.67361738e-19f
+/* The f16 scale of a row with a sum of squares that is not finite, and the largest scale (larger ones are clamped). */
+#define OCTAVO_SCALE_NAN 0x7e00u
+#define OCTAVO_SCALE_MAX 0x7bffu
+
+#include "octavo_records.h"
+#endif

@@ -1,0 +1,164 @@
+/* The records that the recorder writes and the kernels read, and the ids and bindings of the kernels. Valid C11 and GLSL;
+ * all members are 32 bits wide, so both languages lay them out alike. Included by octavo_abi.h's users through it. */
+#ifndef OCTAVO_RECORDS_H
+#define OCTAVO_RECORDS_H
+
+/* --- specialisation constants -------------------------------------------------------------------------------- */
+#define OCTAVO_SPEC_KEY_BITS 0
+#define OCTAVO_SPEC_VALUE_BITS 1
+#define OCTAVO_SPEC_KEY_PAD 2   /* d' of K, a multiple of 32 */
+#define OCTAVO_SPEC_VALUE_PAD 3 /* d' of V */
+#define OCTAVO_SPEC_ROWS 4      /* rows in a query tile; rows of one workgroup of rotate */
+#define OCTAVO_SPEC_QUERY_PARTS 5 /* int8 parts of a query value: 1 (8 bits) or 2 (15 bits) */
+#define OCTAVO_SPEC_LOCAL_SIZE 253
+
+/* --- bindings, set 0 ------------------------------------------------------------------------------------------ */
+#define OCTAVO_ROTATE_INPUT 0
+#define OCTAVO_ROTATE_RECORD 1
+#define OCTAVO_ROTATE_SCRATCH 2
+#define OCTAVO_PACK_SCRATCH 0
+#define OCTAVO_PACK_LISTS 1
+#define OCTAVO_PACK_POOL 2
+#define OCTAVO_WALK_POOL 0
+#define OCTAVO_WALK_LISTS 1
+#define OCTAVO_WALK_SCRATCH 2
+#define OCTAVO_MERGE_SCRATCH 0
+#define OCTAVO_MERGE_LISTS 1
+#define OCTAVO_MERGE_OUTPUT 2
+#define OCTAVO_MERGE_LSE 3
+
+/* --- element types of caller's tensors: octavo_type ------------------------------------------------------------ */
+#define OCTAVO_ELEMENT_F32 0u
+#define OCTAVO_ELEMENT_F16 1u
+#define OCTAVO_ELEMENT_BF16 2u
+
+/* --- rotate: rows of a tensor -> rows of f32 (K, V) or of the query form of the walk ---------------------------- */
+#define OCTAVO_ROTATE_KEY 0u
+#define OCTAVO_ROTATE_VALUE 1u
+#define OCTAVO_ROTATE_QUERY_INT 2u   /* int8 parts */
+#define OCTAVO_ROTATE_QUERY_FLOAT 3u /* f32 */
+#define OCTAVO_ROTATE_HAS_MEAN 1u
+#define OCTAVO_ROTATE_HAS_TRANSFORM 2u
+#define OCTAVO_ROTATE_RAW 4u /* an f16 cache: the values as they came */
+
+/* A row of K or V in scratch: 4 words of header, then d' floats. */
+#define OCTAVO_ROW_HEADER_WORDS 4u
+#define OCTAVO_ROW_NORMALISER 0u /* K, V: f32 that brings the row to unit mean square */
+#define OCTAVO_ROW_FACTOR 1u     /* K, V: f32 levels per unit of the normalised row */
+#define OCTAVO_ROW_SCALE 2u      /* K, V: the stored f16, in the low half */
+/* A query row: header, then d'/4 words of int8 for each part, high part first; or d' floats. */
+#define OCTAVO_QUERY_SCALE 0u  /* f32: logit = scale * integer dot (of twice the levels), or of one float unit */
+#define OCTAVO_QUERY_OFFSET 1u /* i32: (2^bits - 1) * sum of the query integers */
+#define OCTAVO_QUERY_MEAN 2u   /* f32: what the mean of K adds to each logit */
+
+OCTAVO_STRUCT(octavo_rotate_push) {
+    OCTAVO_U32 role, flags;
+    OCTAVO_U32 row_count;      /* tokens * heads */
+    OCTAVO_U32 head_count;     /* of the tensor */
+    OCTAVO_U32 group;          /* heads of the tensor for each head of the record */
+    OCTAVO_U32 dim;            /* channels of the tensor */
+    OCTAVO_U32 element;        /* OCTAVO_ELEMENT_ */
+    OCTAVO_U32 token_first;    /* first token of the tensor */
+    OCTAVO_U32 token_stride, head_stride; /* elements */
+    OCTAVO_U32 mean_offset;      /* words in the record buffer: [head][d'] */
+    OCTAVO_U32 transform_offset; /* [head][d'][d'] */
+    OCTAVO_U32 scratch_offset; /* words */
+    OCTAVO_U32 row_first;      /* K, V: scratch row of the first row. Q: token of the call, minus the slice's first */
+    OCTAVO_U32 query_rows;     /* Q: rows of one KV head in scratch */
+    OCTAVO_U32 seed;
+    OCTAVO_F32T scale; /* Q: of the logits */
+} OCTAVO_END(octavo_rotate_push);
+
+/* --- pack: rows -> codes in pages -------------------------------------------------------------------------------- */
+#define OCTAVO_PACK_CODES 0u
+#define OCTAVO_PACK_WINDOW 1u
+OCTAVO_STRUCT(octavo_pack_entry) {
+    OCTAVO_U32 page;   /* in the segment */
+    OCTAVO_U32 first;  /* codes: token in the tile, all in one group of 32; window: row in the page */
+    OCTAVO_U32 count;  /* tokens, at most 32 */
+    OCTAVO_U32 source; /* first token in scratch, with the kind in bit 31 */
+} OCTAVO_END(octavo_pack_entry);
+
+OCTAVO_STRUCT(octavo_pack_push) {
+    OCTAVO_U32 entry_first; /* in entries */
+    OCTAVO_U32 head_count;
+    OCTAVO_U32 key_offset, value_offset; /* scratch words */
+} OCTAVO_END(octavo_pack_push);
+
+/* --- walk and merge ------------------------------------------------------------------------------------------------ */
+#define OCTAVO_RUN_FULL 0u
+#define OCTAVO_RUN_EDGE 1u
+#define OCTAVO_RUN_WINDOW 2u
+/* Tiles [first, first + count) of a sequence; pages: word index in the lists of the page of tile `first`. A window run
+ * names window tokens instead: number n is token n while n < window_first, then token packed_end + n - window_first;
+ * pages is the word index of the sequence's window pages. */
+OCTAVO_STRUCT(octavo_tile_range) {
+    OCTAVO_U32 first, count, kind, pages;
+} OCTAVO_END(octavo_tile_range);
+
+/* One workgroup's share of a query tile. */
+OCTAVO_STRUCT(octavo_share) {
+    OCTAVO_U32 tile;    /* query tile */
+    OCTAVO_U32 range_first, range_count;
+    OCTAVO_U32 partial; /* where its (maximum, sum, output) goes */
+} OCTAVO_END(octavo_share);
+
+OCTAVO_STRUCT(octavo_query_tile) {
+    OCTAVO_U32 sequence;  /* record of the sequence */
+    OCTAVO_U32 row_first; /* of the sequence's rows; row = query token * group + head in group */
+    OCTAVO_U32 row_count;
+    OCTAVO_U32 partial_first;
+    OCTAVO_U32 partial_count;
+    OCTAVO_U32 reserved_0, reserved_1, reserved_2;
+} OCTAVO_END(octavo_query_tile);
+
+OCTAVO_STRUCT(octavo_sequence_record) {
+    OCTAVO_U32 key_count;
+    OCTAVO_I32 position;        /* of the sequence's query token 0 */
+    OCTAVO_U32 row_base;        /* row of query token 0 in the slice's query rows (may be "negative", modulo 2^32) */
+    OCTAVO_U32 token_base;      /* query token 0 in the caller's tensors */
+    OCTAVO_U32 packed_begin, packed_end; /* tokens read from packed pages */
+    OCTAVO_U32 window_first;    /* tokens [0, window_first) are window rows 0 .. */
+    OCTAVO_U32 window_ring;     /* token j >= window_base is window row window_base + j % window_ring */
+    OCTAVO_U32 window_base;
+    OCTAVO_U32 seed;            /* of the rotation of V */
+    OCTAVO_U32 reserved_0, reserved_1;
+} OCTAVO_END(octavo_sequence_record);
+
+#define OCTAVO_WALK_CAUSAL 1u
+#define OCTAVO_WALK_EMPTY_SHIFT 1u /* two bits: octavo_empty_row */
+OCTAVO_STRUCT(octavo_mask_push) {
+    OCTAVO_U32 flags, window, sink, prefix;
+} OCTAVO_END(octavo_mask_push);
+
+OCTAVO_STRUCT(octavo_walk_push) {
+    octavo_mask_push mask;
+    OCTAVO_U32 share_offset;    /* word in the lists of the first share of this dispatch */
+    OCTAVO_U32 range_offset;    /* word of range 0 */
+    OCTAVO_U32 tile_offset;     /* word of query tile 0 */
+    OCTAVO_U32 sequence_offset; /* word of sequence record 0 */
+    OCTAVO_U32 head_count;      /* KV heads */
+    OCTAVO_U32 group;           /* query heads for each */
+    OCTAVO_U32 query_rows;      /* rows of one KV head in scratch */
+    OCTAVO_U32 query_offset;    /* scratch words */
+    OCTAVO_U32 query_row_words;
+    OCTAVO_U32 sum_offset;      /* scratch words: (maximum, sum) of partial rows */
+    OCTAVO_U32 output_offset;   /* scratch words: outputs of partial rows */
+    OCTAVO_U32 window_rows_per_page;
+    OCTAVO_F32T softcap;        /* softcap * log2(e), or 0 */
+} OCTAVO_END(octavo_walk_push);
+
+OCTAVO_STRUCT(octavo_merge_push) {
+    octavo_mask_push mask;
+    OCTAVO_U32 tile_offset, sequence_offset;
+    OCTAVO_U32 sink_offset; /* word of [query head] sink logits in the lists; 0: none */
+    OCTAVO_U32 head_count, group;
+    OCTAVO_U32 sum_offset, output_offset;
+    OCTAVO_U32 dim;         /* channels of the output */
+    OCTAVO_U32 element;
+    OCTAVO_U32 token_stride, head_stride;
+    OCTAVO_U32 write_lse;
+    OCTAVO_U32 tile_first;  /* first query tile of this dispatch */
+} OCTAVO_END(octavo_merge_push);
+
+#endif
