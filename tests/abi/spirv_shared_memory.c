@@ -12,6 +12,8 @@ typedef struct identifier {
     bool has_size, has_value;
     uint64_t size; /* of a type, bytes; of a pointer type: what it points to */
     uint32_t value;
+    const uint32_t *parts; /* of a composite constant: ids */
+    uint32_t part_count;
 } identifier;
 
 static bool evaluate(uint32_t operation, const identifier *a, const identifier *b, uint32_t *value) {
@@ -92,6 +94,12 @@ static void specialise(identifier *ids, uint32_t bound, const uint32_t *word, ui
     } else if (word[3] == SpvOpLogicalNot && length == 5) {
         result->has_value = word[4] < bound && ids[word[4]].has_value;
         result->value = result->has_value && !ids[word[4]].value;
+    } else if (word[3] == SpvOpCompositeExtract && length == 6) {
+        if (word[4] < bound && word[5] < ids[word[4]].part_count && ids[word[4]].parts[word[5]] < bound) {
+            const identifier *part = &ids[ids[word[4]].parts[word[5]]];
+            result->has_value = part->has_value;
+            result->value = part->value;
+        }
     } else if (length == 6 && word[4] < bound && word[5] < bound) {
         result->has_value = evaluate(word[3], &ids[word[4]], &ids[word[5]], &result->value);
     }
@@ -133,7 +141,8 @@ static void size_of(identifier *ids, uint32_t bound, const uint32_t *word, uint3
     }
 }
 
-uint64_t octavo_test_shared_memory(const uint32_t *words, size_t word_count, const char **problem) {
+uint64_t octavo_test_shared_memory(const uint32_t *words, size_t word_count, uint32_t spec_id, uint32_t spec_value,
+                                   const char **problem) {
     *problem = NULL;
     if (word_count < 5 || words[0] != SpvMagicNumber) {
         *problem = "no SPIR-V module";
@@ -156,9 +165,17 @@ uint64_t octavo_test_shared_memory(const uint32_t *words, size_t word_count, con
         bool has_result = length > 2 && word[2] < bound;
         if (operation >= SpvOpTypeVoid && operation <= SpvOpTypePointer && length > 1 && word[1] < bound) {
             size_of(ids, bound, word, length);
+        } else if (operation == SpvOpDecorate && length == 4 && word[1] < bound && word[2] == SpvDecorationSpecId) {
+            if (word[3] == spec_id) { /* decorations stand before the constants */
+                ids[word[1]].has_value = true;
+                ids[word[1]].value = spec_value;
+            }
         } else if ((operation == SpvOpConstant || operation == SpvOpSpecConstant) && length == 4 && has_result) {
+            if (!ids[word[2]].has_value) ids[word[2]].value = word[3];
             ids[word[2]].has_value = true;
-            ids[word[2]].value = word[3];
+        } else if ((operation == SpvOpConstantComposite || operation == SpvOpSpecConstantComposite) && has_result) {
+            ids[word[2]].parts = word + 3;
+            ids[word[2]].part_count = length - 3;
         } else if ((operation == SpvOpConstantTrue || operation == SpvOpSpecConstantTrue) && has_result) {
             ids[word[2]].has_value = true;
             ids[word[2]].value = 1;

@@ -1,6 +1,7 @@
 /* Reads every SPIR-V module of the build and compares it with what C believes: storage buffers of set 0 only and no
  * more than variants.cmake allows, size of the push constants, ids of the specialisation constants, the workgroup size
- * by constant 253, and at most 16 KiB of shared memory. */
+ * by constant 253, and at most 16 KiB of shared memory for 128 invocations and the other constants at their defaults.
+ */
 #include "octavo_abi.h"
 #include "shader_modules.h"
 #include "spirv_shared_memory.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #define SHARED_MEMORY_LIMIT (16u * 1024u)
+#define WORKGROUP_SIZE 128u
 #define PUSH_CONSTANT_LIMIT 128u
 
 #define SPEC_IDS_MAX 64
@@ -132,7 +134,8 @@ START_TEST(test_module) {
     spvc_context_destroy(context);
 
     const char *problem;
-    uint64_t bytes = octavo_test_shared_memory(module->words, module->size / 4, &problem);
+    uint64_t bytes =
+        octavo_test_shared_memory(module->words, module->size / 4, OCTAVO_SPEC_LOCAL_SIZE, WORKGROUP_SIZE, &problem);
     ck_assert_msg(!problem, "%s: %s", module->name, problem);
     ck_assert_msg(bytes <= SHARED_MEMORY_LIMIT, "%s: %llu bytes of shared memory, the limit is %u", module->name,
                   (unsigned long long)bytes, SHARED_MEMORY_LIMIT);
