@@ -1,0 +1,163 @@
+#!/bin/sh
+# tests/run.sh [STAGE...]: installs what is missing, builds and tests everything; with names, only those stages (list:
+# tests/run.sh --list). Ends with "N passed, N failed, N skipped" over all stages, and fails when one did.
+# A stage's log is build/logs/STAGE.log. fleet-report runs only when named and never fails.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+. samples/install_packages.sh
+logs=build/logs
+fuzz_seconds=${OCTAVO_FUZZ_SECONDS:-60}
+jobs=$(getconf _NPROCESSORS_ONLN)
+all_stages='packages build-dev unit gpu-lvp-128 gpu-lvp-256 gpu-lvp-512 gpu-swiftshader validation random install fleet
+build-clang unit-clang build-asan asan build-tsan tsan build-fuzz fuzz'
+
+# A stage reports with these; each line adds to the sum.
+report() { echo "COUNT $1 $2 $3"; }
+one() { # one COMMAND...: a stage that is one check
+    if "$@"; then report 1 0 0; else report 0 1 0; fi
+}
+
+configure_and_build() { # PRESET BUILD_FOLDER [CMAKE_OPTION...]
+    preset=$1 folder=$2
+    shift 2
+    cmake --preset "$preset" -B "$folder" "$@" && cmake --build "$folder"
+}
+
+# tests FOLDER DEVICE CTEST_ARGUMENT...: DEVICE is what software_device.sh takes, or none
+run_ctest() {
+    folder=$1 device=$2
+    shift 2
+    environment=''
+    if [ "$device" != none ]; then
+        environment=$(sh tests/fleet/software_device.sh "$device") || { report 0 1 0; return; }
+    fi
+    results=$PWD/$logs/ctest-$stage.xml
+    rm -f "$results"
+    env $environment ctest --test-dir "$folder" --output-on-failure --no-tests=error --parallel "$jobs" \
+        --output-junit "$results" "$@" || echo "ctest returned $?"
+    # <testsuite ... tests="5" failures="0" disabled="0" skipped="1" ...>
+    counts=$(sed -n '1,/>/p' "$results" 2>/dev/null | tr '\n\t' '  ')
+    attribute() { echo "$counts" | sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p"; }
+    total=$(attribute tests) failures=$(attribute failures) skips=$(attribute skipped) disabled=$(attribute disabled)
+    if [ -z "$total" ] || [ "$total" = 0 ]; then
+        report 0 1 0
+    else
+        skips=$((skips + disabled))
+        report $((total - failures - skips)) "$failures" "$skips"
+    fi
+}
+
+stage_packages() { one install_packages "$octavo_build_tools $octavo_test_tools" $octavo_build_packages $octavo_test_packages; }
+stage_build_dev() { one configure_and_build dev build/dev; }
+stage_unit() { run_ctest build/dev none -LE 'gpu|install|fleet'; }
+stage_gpu_lvp_128() { run_ctest build/dev lvp:128 -L gpu; }
+stage_gpu_lvp_256() { run_ctest build/dev lvp:256 -L gpu; }
+stage_gpu_lvp_512() { run_ctest build/dev lvp:512 -L gpu; }
+stage_gpu_swiftshader() { run_ctest build/dev sws -L gpu; }
+stage_install() { run_ctest build/dev lvp:256 -L install; }
+
+# The tests' support turns every message of the layer into a failure, and first proves that there is a layer.
+stage_validation() {
+    OCTAVO_TEST_VALIDATION=1 VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation
+    export OCTAVO_TEST_VALIDATION VK_INSTANCE_LAYERS
+    run_ctest build/dev lvp:256 -L gpu
+}
+
+# Random problems on every software device, against the oracle; the seed changes every day and is in the log.
+stage_random() {
+    seed=${OCTAVO_RANDOM_SEED:-$(date +%Y%m%d)}
+    for device in lvp:128 lvp:256 lvp:512 sws; do
+        echo "$device, seed $seed"
+        one env $(sh tests/fleet/software_device.sh "$device") build/dev/octavo selftest --random 40 --seed "$seed"
+    done
+}
+
+stage_fleet() {
+    FLEET_OUTPUT=$PWD/build/fleet sh tests/fleet/fleet_check.sh gate -- "$(fleet_program build/dev)" >"$logs/fleet-gate.txt"
+    cat "$logs/fleet-gate.txt"
+    report_fleet "$logs/fleet-gate.txt"
+}
+fleet_program() { find "$PWD/$1" -name octavo_fleet_compile -type f | head -n 1; }
+report_fleet() {
+    line=$(tail -n 1 "$1" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
+    report ${line:-0 1 0}
+}
+
+stage_fleet_report() {
+    install_packages aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user && build_fleet_arm64 &&
+        FLEET_ARM64=$(fleet_program build/fleet-arm64) && export FLEET_ARM64
+    FLEET_OUTPUT=$PWD/build/fleet FLEET_LIMIT=${FLEET_LIMIT:-120} timeout -k 5 "${OCTAVO_REPORT_SECONDS:-600}" \
+        sh tests/fleet/fleet_check.sh report -- "$(fleet_program build/dev)"
+    echo "(a report: nothing of it counts)"
+}
+build_fleet_arm64() {
+    folder=build/fleet-arm64
+    mkdir -p "$folder"
+    # Debian's xxhash.h holds the implementation; the library for arm64 would be a foreign package.
+    printf '#define XXH_IMPLEMENTATION\n#define XXH_STATIC_LINKING_ONLY\n#include <xxhash.h>\n' >"$folder/xxhash.c"
+    aarch64-linux-gnu-gcc -O2 -fPIC -c "$folder/xxhash.c" -o "$folder/xxhash.o" &&
+        aarch64-linux-gnu-ar rcs "$folder/libxxhash.a" "$folder/xxhash.o" &&
+        cmake -G Ninja -S tests/fleet -B "$folder" --toolchain tests/fleet/aarch64_toolchain.cmake \
+            -DCMAKE_BUILD_TYPE=Release -DOCTAVO_XXHASH_LIBRARY="$PWD/$folder/libxxhash.a" &&
+        cmake --build "$folder" --target octavo_fleet_compile
+}
+
+stage_build_clang() { one configure_and_build dev build/clang -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++; }
+stage_unit_clang() { run_ctest build/clang none -LE 'gpu|install|fleet'; }
+stage_build_asan() { one configure_and_build asan build/asan; }
+stage_build_tsan() { one configure_and_build tsan build/tsan; }
+stage_asan() {
+    LSAN_OPTIONS=suppressions=$PWD/tests/leak_suppressions.txt
+    export LSAN_OPTIONS
+    run_ctest build/asan lvp:256 -LE 'install|fleet'
+}
+stage_tsan() { run_ctest build/tsan none -LE 'gpu|install|fleet'; } # the software drivers are not instrumented
+
+stage_build_fuzz() { one configure_and_build fuzz build/fuzz; }
+stage_fuzz() {
+    found=0
+    for target in $(find build/fuzz -name 'fuzz_*' -type f -perm -u+x); do
+        found=$((found + 1))
+        name=$(basename "$target")
+        seeds=''
+        [ -d "tests/fuzz/$name" ] && seeds=tests/fuzz/$name
+        mkdir -p "build/fuzz/corpus/$name"
+        one "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+            -artifact_prefix="$logs/$name-" "build/fuzz/corpus/$name" $seeds
+    done
+    [ "$found" -gt 0 ] || report 0 1 0
+}
+
+if [ "${1:-}" = --list ]; then
+    echo "$all_stages fleet-report" | tr -s ' ' '\n'
+    exit 0
+fi
+[ $# -gt 0 ] || set -- $all_stages
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0 start=$(date +%s)
+for stage in "$@"; do
+    function=stage_$(echo "$stage" | tr - _)
+    case " $(echo $all_stages) fleet-report " in
+    *" $stage "*) ;;
+    *) echo "no stage '$stage'; tests/run.sh --list" >&2; exit 2 ;;
+    esac
+    printf '%-16s ' "$stage"
+    stage_start=$(date +%s)
+    ("$function") >"$logs/$stage.log" 2>&1
+    set_counts=$(awk '$1 == "COUNT" && NF == 4 {p += $2; f += $3; s += $4} END {print p + 0, f + 0, s + 0}' "$logs/$stage.log")
+    stage_passed=${set_counts%% *} stage_skipped=${set_counts##* }
+    stage_failed=${set_counts#* }
+    stage_failed=${stage_failed% *}
+    if [ "$set_counts" = '0 0 0' ] && [ "$stage" != fleet-report ]; then
+        stage_failed=1 # it ended before it could count
+    fi
+    printf '%4s passed %3s failed %3s skipped %5s s\n' "$stage_passed" "$stage_failed" "$stage_skipped" $(($(date +%s) - stage_start))
+    if [ "$stage_failed" -gt 0 ]; then
+        tail -n 40 "$logs/$stage.log" | sed 's/^/    /'
+    fi
+    passed=$((passed + stage_passed)) failed=$((failed + stage_failed)) skipped=$((skipped + stage_skipped))
+done
+case " $* " in *" fleet-report "*) cat "$logs/fleet-report.log" ;; esac
+echo "logs in $logs; $(($(date +%s) - start)) s"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
