@@ -777,7 +777,7 @@ def main():
         except Exception:
             log("a teacher failed:\n" + traceback.format_exc())
     chosen = "alone"
-    if len(ensemble) > 1:
+    if args.teachers:
         try:
             torch.manual_seed(args.seed + 100)
             net, loss, summary = train_stage("student", Model(shape, 0.1).to(device), data, args, device, 2e-3, 0.2,
