@@ -1,0 +1,69 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "whole_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool read_stream(FILE *stream, const char *path, uint64_t limit, uint8_t **bytes, size_t *size,
+                        octavo_error_line *error) {
+    struct stat status;
+    if (fstat(fileno(stream), &status) != 0) return octavo_error_line_set(error, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(status.st_mode)) return octavo_error_line_set(error, "%s: is not a regular file", path);
+    uint64_t length = (uint64_t)status.st_size;
+    if (length > limit || length > SIZE_MAX - 1)
+        return octavo_error_line_set(error, "%s: has %llu bytes, more than the limit of %llu", path,
+                                     (unsigned long long)length, (unsigned long long)limit);
+    uint8_t *memory = malloc((size_t)length + 1);
+    if (memory == NULL)
+        return octavo_error_line_set(error, "%s: no memory for %llu bytes", path, (unsigned long long)length);
+    if (fread(memory, 1, (size_t)length, stream) != (size_t)length) {
+        free(memory);
+        return octavo_error_line_set(error, "%s: could not read %llu bytes", path, (unsigned long long)length);
+    }
+    *bytes = memory;
+    *size = (size_t)length;
+    return true;
+}
+
+bool octavo_whole_file_read(const char *path, uint64_t limit, uint8_t **bytes, size_t *size, octavo_error_line *error) {
+    FILE *stream = fopen(path, "rb");
+    if (stream == NULL) return octavo_error_line_set(error, "%s: %s", path, strerror(errno));
+    bool read = read_stream(stream, path, limit, bytes, size, error);
+    (void)fclose(stream);
+    return read;
+}
+
+static bool write_temporary(const char *temporary, const void *head, size_t head_size, const void *body,
+                            size_t body_size) {
+    FILE *stream = fopen(temporary, "wb");
+    if (stream == NULL) return false;
+    bool written = head_size == 0 || fwrite(head, 1, head_size, stream) == head_size;
+    written = written && (body_size == 0 || fwrite(body, 1, body_size, stream) == body_size);
+    int error_number = errno;
+    if (fclose(stream) != 0) {
+        error_number = errno;
+        written = false;
+    }
+    errno = error_number;
+    return written;
+}
+
+bool octavo_whole_file_write(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,
+                             octavo_error_line *error) {
+    size_t capacity = strlen(path) + 40;
+    char *temporary = malloc(capacity);
+    if (temporary == NULL) return octavo_error_line_set(error, "%s: no memory for a temporary name", path);
+    (void)snprintf(temporary, capacity, "%s.%ld.temporary", path, (long)getpid());
+    bool written = write_temporary(temporary, head, head_size, body, body_size) && rename(temporary, path) == 0;
+    if (!written) {
+        (void)octavo_error_line_set(error, "%s: could not be written: %s", path, strerror(errno));
+        (void)remove(temporary);
+    }
+    free(temporary);
+    return written;
+}
