@@ -4,7 +4,7 @@ function(octavo_compile_options target)
   if(MSVC)
     target_compile_options(${target} PRIVATE /W4 /fp:precise)
   else()
-    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wstrict-prototypes
       -Wmissing-prototypes -Wvla -ffp-contract=off)
   endif()
 endfunction()
