@@ -97,7 +97,7 @@ build_fleet_arm64() {
     printf '#define XXH_IMPLEMENTATION\n#define XXH_STATIC_LINKING_ONLY\n#include <xxhash.h>\n' >"$folder/xxhash.c"
     aarch64-linux-gnu-gcc -O2 -fPIC -c "$folder/xxhash.c" -o "$folder/xxhash.o" &&
         aarch64-linux-gnu-ar rcs "$folder/libxxhash.a" "$folder/xxhash.o" &&
-        cmake -G Ninja -S tests/fleet -B "$folder" --toolchain tests/fleet/aarch64_toolchain.cmake \
+        cmake -G Ninja -S tests/fleet -B "$folder" --toolchain "$PWD/tests/fleet/aarch64_toolchain.cmake" \
             -DCMAKE_BUILD_TYPE=Release -DOCTAVO_XXHASH_LIBRARY="$PWD/$folder/libxxhash.a" &&
         cmake --build "$folder" --target octavo_fleet_compile
 }

@@ -5,18 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VK_NO_PROTOTYPES
-#include <vulkan/vulkan.h>
-
-#ifndef VK_KHR_cooperative_matrix /* newer than the Vulkan headers of Debian 12 */
-#define VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR ((VkStructureType)1000506000)
-typedef struct VkPhysicalDeviceCooperativeMatrixFeaturesKHR {
-    VkStructureType sType;
-    void *pNext;
-    VkBool32 cooperativeMatrix;
-    VkBool32 cooperativeMatrixRobustBufferAccess;
-} VkPhysicalDeviceCooperativeMatrixFeaturesKHR;
-#endif
+#include "gpu/vulkan_newer.h"
 
 #define FLEET_DEVICE_FUNCTIONS(X)                                                                                      \
     X(vkCreateShaderModule)                                                                                            \
