@@ -113,8 +113,9 @@ static octavo_gguf_string after_layer(octavo_gguf_string name, uint32_t layer_co
     size_t position = 4;
     if (name.length < 7 || memcmp(name.bytes, "blk.", 4) != 0) return none;
     for (; position < name.length && name.bytes[position] >= '0' && name.bytes[position] <= '9'; position++) {
+        if (layer == 0 && position > 4) return none; /* a leading zero */
         layer = layer * 10 + (uint64_t)(name.bytes[position] - '0');
-        if (layer >= layer_count || (layer == 0 && position > 4)) return none;
+        if (layer >= layer_count) return none;
     }
     if (position == 4 || position == name.length || name.bytes[position] != '.') return none;
     return (octavo_gguf_string){name.bytes + position + 1, name.length - position - 1};
