@@ -3,7 +3,7 @@
 #define OCTAVO_VULKAN_HOST_H
 
 #include "error_line.h"
-#include "pipeline_store.h"
+#include "pipeline_folder.h"
 
 typedef struct octavo_vulkan_host {
     bool verbose;    /* also log what was chosen */

@@ -1,6 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 
-#include "pipeline_store.h"
+#include "pipeline_folder.h"
 
 #include "whole_file.h"
 

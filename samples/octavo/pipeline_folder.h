@@ -1,6 +1,6 @@
 /* Compiled pipelines in files between runs: $XDG_CACHE_HOME/octavo or ~/.cache/octavo, one file a key. */
-#ifndef OCTAVO_PIPELINE_STORE_H
-#define OCTAVO_PIPELINE_STORE_H
+#ifndef OCTAVO_PIPELINE_FOLDER_H
+#define OCTAVO_PIPELINE_FOLDER_H
 
 #include <octavo/device.h>
 
