@@ -79,7 +79,7 @@ static void add_attention(job_list *list, const octavo_device_snapshot *snapshot
             continue;
         }
         char name[FLEET_NAME_SIZE / 2];
-        snprintf(name, sizeof name, "%s group %u %s lanes %u rows %u", layout_name, shape->group,
+        snprintf(name, sizeof name, "%.30s group %u %s lanes %u rows %u", layout_name, shape->group,
                  shape->phase == OCTAVO_PHASE_DECODE ? "decode" : "prefill", tuning.lanes, tuning.rows);
         octavo_gpu_pipeline_info rotate =
             octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
