@@ -1,0 +1,171 @@
+#include "attention/attention_plan.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SCRATCH_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define DECODE_TOKENS_MAX 16u
+
+/* Cuts the scratch memory: as many query tokens as fit beside their partial results and those of the splits. */
+static octavo_status create_scratch(octavo_attention *plan) {
+    octavo_device *device = plan->cache->device;
+    const octavo_packed_layout *layout = &plan->cache->layout;
+    uint64_t limit = octavo_gpu_snapshot(device)->max_storage_buffer_range & ~UINT64_C(255);
+    uint64_t bytes = plan->info.scratch_bytes != 0u ? plan->info.scratch_bytes : SCRATCH_BYTES_DEFAULT;
+    if (bytes > limit) bytes = limit;
+
+    plan->query_row_words = OCTAVO_ROW_HEADER_WORDS + (plan->tuning.query_parts != 0u
+                                                           ? plan->tuning.query_parts * layout->key_dim_padded / 4u
+                                                           : layout->key_dim_padded);
+    uint64_t rows = plan->tuning.rows;
+    uint64_t token_bytes = 4u * (uint64_t)plan->info.query_head_count * plan->query_row_words;
+    uint64_t partial_bytes = 4u * (uint64_t)layout->kv_heads * rows * (2u + layout->value_dim_padded);
+    uint64_t token_tiles = (plan->group + rows - 1u) / rows; /* tiles of one token, at most */
+    uint64_t splits = plan->tuning.workgroups / layout->kv_heads + 1u;
+    /* one token: its tiles are cut where the segment changes, the window is apart */
+    uint64_t least = token_bytes + token_tiles * (2u * (uint64_t)plan->cache->segment_count + 1u) * partial_bytes;
+    if (least > limit) {
+        return octavo_gpu_fail(device, OCTAVO_UNSUPPORTED,
+                               "one query token takes %llu bytes of scratch memory, the device binds %llu",
+                               (unsigned long long)least, (unsigned long long)limit);
+    }
+    if (bytes < least) bytes = least;
+    /* one dispatch rotates all rows of a slice */
+    uint64_t groups_max = octavo_gpu_snapshot(device)->max_compute_work_group_count[0];
+    uint64_t capacity = groups_max * OCTAVO_KERNEL_ROTATE_ROWS / plan->info.query_head_count;
+    if (capacity > plan->info.query_capacity) capacity = plan->info.query_capacity;
+    /* what the largest call needs: its tiles, one more for each sequence, and the splits; less when it does not fit */
+    uint64_t tokens = capacity;
+    uint64_t partials = tokens * plan->group / rows + 2u * token_tiles * plan->info.sequence_capacity + splits;
+    if (tokens * token_bytes + partials * partial_bytes > bytes) {
+        uint64_t share = bytes > splits * partial_bytes + least ? bytes - splits * partial_bytes : bytes;
+        tokens = share / (token_bytes + (token_tiles + 1u) * partial_bytes);
+        uint64_t most = 1u + (bytes - least) / token_bytes;
+        if (tokens > most) tokens = most;
+        if (tokens == 0u) tokens = 1u;
+        if (tokens > capacity) tokens = capacity;
+        partials = (bytes - tokens * token_bytes) / partial_bytes;
+    }
+    if (partials * partial_bytes < least - token_bytes) partials = (least - token_bytes) / partial_bytes;
+    plan->slice_tokens = (uint32_t)tokens;
+    plan->partial_capacity = (uint32_t)partials;
+    uint64_t query_words = tokens * token_bytes / 4u;
+    uint64_t sum_words = partials * layout->kv_heads * rows * 2u;
+    uint64_t output_words = partials * layout->kv_heads * rows * layout->value_dim_padded;
+    plan->sum_offset = (uint32_t)query_words;
+    plan->output_offset = (uint32_t)(query_words + sum_words);
+    return octavo_gpu_buffer_create(device, 4u * (query_words + sum_words + output_words), OCTAVO_BUFFER_DEVICE,
+                                    "octavo attention scratch", &plan->scratch);
+}
+
+static void resolve(octavo_attention *plan, const octavo_attention_info *info) {
+    plan->info = *info;
+    plan->info.variant = NULL;
+    plan->cache = info->cache;
+    plan->group = info->query_head_count / plan->cache->layout.kv_heads;
+    if (info->phase == OCTAVO_PHASE_AUTO) {
+        bool short_calls = info->query_capacity <= (uint64_t)DECODE_TOKENS_MAX * info->sequence_capacity;
+        plan->info.phase = short_calls ? OCTAVO_PHASE_DECODE : OCTAVO_PHASE_PREFILL;
+    }
+    if (info->scale == 0.0f) plan->info.scale = 1.0f / sqrtf((float)plan->cache->layout.key_dim);
+    plan->rule =
+        (octavo_mask_rule){info->mask.causal != VK_FALSE, info->mask.window, info->mask.sink, info->mask.prefix};
+    plan->mask_push.flags =
+        (plan->rule.causal ? OCTAVO_WALK_CAUSAL : 0u) | ((uint32_t)info->empty_row << OCTAVO_WALK_EMPTY_SHIFT);
+    /* distances are 32-bit in the shaders: a window beyond them is one that hides nothing */
+    plan->mask_push.window = info->mask.window > INT32_MAX ? INT32_MAX : info->mask.window;
+    plan->mask_push.sink = info->mask.sink;
+    plan->mask_push.prefix = info->mask.prefix;
+}
+
+octavo_status octavo_attention_plan_create_with(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                                                const octavo_kernel_tuning *tuning,
+                                                const octavo_attention_pipelines *pipelines,
+                                                octavo_attention **attention) {
+    octavo_device *device = info->cache->device;
+    octavo_attention *plan = octavo_gpu_allocate(device, sizeof *plan);
+    if (plan == NULL) return OCTAVO_OUT_OF_HOST_MEMORY;
+    resolve(plan, info);
+    plan->variant = variant;
+    plan->tuning = *tuning;
+    if (info->workgroup_target != 0u) plan->tuning.workgroups = info->workgroup_target;
+    if (info->slice_work != 0u) plan->tuning.slice_work = info->slice_work;
+    octavo_status status = create_scratch(plan);
+    if (status == OCTAVO_SUCCESS && pipelines != NULL) {
+        plan->pipelines = *pipelines;
+        plan->borrows_pipelines = true;
+    } else if (status == OCTAVO_SUCCESS) {
+        status = octavo_kernel_create_attention(device, &plan->cache->layout, variant, &plan->tuning, &plan->pipelines);
+    }
+    if (status != OCTAVO_SUCCESS) {
+        octavo_attention_plan_destroy(plan);
+        return status;
+    }
+    *attention = plan;
+    return OCTAVO_SUCCESS;
+}
+
+void octavo_attention_plan_destroy(octavo_attention *plan) {
+    if (plan == NULL) return;
+    octavo_device *device = plan->cache->device;
+    if (!plan->borrows_pipelines) octavo_kernel_destroy_attention(&plan->pipelines);
+    octavo_gpu_buffer_destroy(plan->scratch);
+    octavo_gpu_release(device, plan, sizeof *plan);
+}
+
+/* One variant from tuning to proof. */
+static octavo_status try_variant(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                                 octavo_attention **attention) {
+    octavo_cache *cache = info->cache;
+    octavo_attention probe; /* only to resolve the phase and the group */
+    memset(&probe, 0, sizeof probe);
+    resolve(&probe, info);
+    octavo_kernel_shape shape = {&cache->layout, probe.group, probe.info.phase};
+    octavo_kernel_tuning tuning;
+    if (!octavo_kernel_tune(octavo_gpu_snapshot(cache->device), variant, &shape, &tuning)) {
+        return octavo_gpu_fail(cache->device, OCTAVO_UNSUPPORTED,
+                               "variant %s: the device's limits are too small for this shape", variant->name);
+    }
+    octavo_status status = octavo_attention_plan_create_with(info, variant, &tuning, NULL, attention);
+    if (status != OCTAVO_SUCCESS || info->skip_proof) return status;
+    status = octavo_attention_plan_prove(*attention);
+    if (status != OCTAVO_SUCCESS) {
+        octavo_attention_plan_destroy(*attention);
+        *attention = NULL;
+    }
+    return status;
+}
+
+static bool is_final(octavo_status status) {
+    return status == OCTAVO_SUCCESS || status == OCTAVO_DEVICE_LOST || status == OCTAVO_OUT_OF_HOST_MEMORY;
+}
+
+octavo_status octavo_attention_plan_create(const octavo_attention_info *info, octavo_attention **attention) {
+    octavo_device *device = info->cache->device;
+    const octavo_packed_layout *layout = &info->cache->layout;
+    uint32_t capabilities = octavo_gpu_capabilities(device);
+    uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
+    uint32_t count = octavo_kernel_variant_order(octavo_gpu_snapshot(device), capabilities, layout->key_bits,
+                                                 layout->value_bits, order);
+    if (info->variant != NULL) {
+        const octavo_kernel_variant *forced = NULL;
+        for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
+            if (strcmp(octavo_kernel_variants[i].name, info->variant) == 0) forced = &octavo_kernel_variants[i];
+        }
+        if (forced == NULL) {
+            return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "variant: there is no \"%.64s\"", info->variant);
+        }
+        const char *refusal = octavo_kernel_variant_refusal(forced, capabilities);
+        if (refusal != NULL)
+            return octavo_gpu_fail(device, OCTAVO_UNSUPPORTED, "variant: %s: %s", forced->name, refusal);
+        return try_variant(info, forced, attention);
+    }
+    octavo_status status = OCTAVO_UNSUPPORTED;
+    for (uint32_t i = 0; i < count; ++i) {
+        status = try_variant(info, &octavo_kernel_variants[order[i]], attention);
+        if (is_final(status)) return status;
+        octavo_gpu_log(device, OCTAVO_LOG_WARNING, "variant %s is skipped: %s", octavo_kernel_variants[order[i]].name,
+                       octavo_status_string(status));
+    }
+    return octavo_gpu_fail(device, status, "no attention variant works on this device for this shape");
+}

@@ -1,0 +1,42 @@
+/* The inside of octavo_attention: what a shape and a mask decide once. For the files of attention/ only. */
+#ifndef OCTAVO_ATTENTION_PLAN_H
+#define OCTAVO_ATTENTION_PLAN_H
+
+#include "attention/kernel_pipelines.h"
+#include "mask/visibility.h"
+#include <octavo/attention.h>
+
+struct octavo_attention {
+    octavo_cache *cache;
+    octavo_attention_info info; /* resolved; `variant` not kept */
+    octavo_mask_rule rule;
+    uint32_t group; /* query heads for each KV head */
+    const octavo_kernel_variant *variant;
+    octavo_kernel_tuning tuning;
+    octavo_attention_pipelines pipelines;
+    bool borrows_pipelines;
+
+    /* Scratch memory: query rows, then (maximum, sum) pairs, then outputs of partial rows. */
+    octavo_buffer *scratch;
+    uint32_t query_row_words;
+    uint32_t slice_tokens;              /* query tokens that fit */
+    uint32_t partial_capacity;          /* partial results (of all heads) that fit */
+    uint32_t sum_offset, output_offset; /* words */
+    octavo_mask_push mask_push;
+};
+
+/* Without argument checks. */
+octavo_status octavo_attention_plan_create(const octavo_attention_info *info, octavo_attention **attention);
+void octavo_attention_plan_destroy(octavo_attention *attention);
+/* The same with one variant and its tuning and, unless NULL, borrowed pipelines; no proof. */
+octavo_status octavo_attention_plan_create_with(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                                                const octavo_kernel_tuning *tuning,
+                                                const octavo_attention_pipelines *pipelines,
+                                                octavo_attention **attention);
+octavo_status octavo_attention_record_run(octavo_attention *attention, octavo_frame *frame,
+                                          VkCommandBuffer command_buffer, const octavo_attention_run *run);
+/* Runs the plan's pipelines on a small cache and compares with the CPU in double precision. OCTAVO_UNSUPPORTED: wrong.
+ */
+octavo_status octavo_attention_plan_prove(octavo_attention *attention);
+
+#endif

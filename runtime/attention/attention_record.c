@@ -1,0 +1,234 @@
+/* Recording attention: for each slice of query tokens rotate the queries, walk the tiles, merge the partial results. */
+#include "attention/attention_worklist.h"
+#include "attention/tensor_range.h"
+
+/* Lists and partial counts of the slice that is being recorded. */
+typedef struct slice_recorder {
+    octavo_attention *plan;
+    octavo_frame *frame;
+    VkCommandBuffer command_buffer;
+    const octavo_attention_run *run;
+    octavo_attention_slice slice;
+    octavo_worklist list;
+    octavo_gpu_range lists;
+} slice_recorder;
+
+static octavo_gpu_range scratch_range(const octavo_attention *plan) {
+    octavo_gpu_range range = {octavo_gpu_buffer_handle(plan->scratch), 0, octavo_gpu_buffer_size(plan->scratch)};
+    return range;
+}
+
+/* Of the logits: the softmax works in powers of 2, the soft-cap in units of the cap. */
+static float query_scale(const octavo_attention *plan) {
+    const float log2_e = 1.44269504088896341f;
+    return plan->info.softcap > 0.0f ? plan->info.scale / plan->info.softcap : plan->info.scale * log2_e;
+}
+
+/* Query tokens [first, first + count) of the call, of sequences with one codec record. */
+static octavo_status rotate_queries(const slice_recorder *recorder, uint32_t first, uint32_t count, uint32_t record) {
+    const octavo_attention *plan = recorder->plan;
+    const octavo_cache *cache = plan->cache;
+    const octavo_attention_run *run = recorder->run;
+    const octavo_layer_codec *codec = octavo_cache_codec(cache, record, run->layer);
+    octavo_rotate_push push = {0};
+    push.role = plan->tuning.query_parts != 0u ? OCTAVO_ROTATE_QUERY_INT : OCTAVO_ROTATE_QUERY_FLOAT;
+    push.flags = octavo_cache_key_flags(cache, codec);
+    push.row_count = count * plan->info.query_head_count;
+    push.head_count = plan->info.query_head_count;
+    push.group = plan->group;
+    push.dim = cache->layout.key_dim;
+    push.element = (uint32_t)run->queries.type;
+    push.token_first = first;
+    push.token_stride = run->queries.token_stride;
+    push.head_stride = run->queries.head_stride;
+    push.mean_offset = 0u;
+    push.transform_offset = octavo_cache_query_transform_offset(cache);
+    push.scratch_offset = 0u;
+    push.row_first = first - recorder->slice.token_first;
+    push.query_rows = recorder->slice.token_count * plan->group;
+    push.seed = codec->seed;
+    push.scale = query_scale(plan);
+    octavo_gpu_range ranges[3] = {octavo_tensor_range(cache->device, &run->queries),
+                                  octavo_cache_record_range(cache, record, run->layer), scratch_range(plan)};
+    uint32_t groups = (push.row_count + OCTAVO_KERNEL_ROTATE_ROWS - 1u) / OCTAVO_KERNEL_ROTATE_ROWS;
+    return octavo_gpu_dispatch(recorder->frame, recorder->command_buffer, plan->pipelines.rotate_query, ranges, &push,
+                               groups, 1u, 1u);
+}
+
+/* One dispatch for each stretch of sequences with the same record. */
+static octavo_status record_rotate(const slice_recorder *recorder) {
+    const octavo_attention_run *run = recorder->run;
+    uint32_t begin = recorder->slice.token_first, end = begin + recorder->slice.token_count, token = 0u;
+    uint32_t pending_first = begin, pending_record = UINT32_MAX;
+    octavo_status status = OCTAVO_SUCCESS;
+    for (uint32_t s = 0; s < run->sequence_count && status == OCTAVO_SUCCESS; ++s) {
+        uint32_t first = token > begin ? token : begin;
+        token += run->query_counts[s];
+        uint32_t last = token < end ? token : end;
+        octavo_cache_view view;
+        if (first >= last) continue;
+        status = octavo_cache_table_view(recorder->plan->cache->table, run->sequences[s], run->layer, &view);
+        if (status == OCTAVO_SUCCESS && pending_record != UINT32_MAX && view.record != pending_record) {
+            status = rotate_queries(recorder, pending_first, first - pending_first, pending_record);
+            pending_first = first;
+        }
+        pending_record = view.record;
+    }
+    return status == OCTAVO_SUCCESS ? rotate_queries(recorder, pending_first, end - pending_first, pending_record)
+                                    : status;
+}
+
+static uint32_t at_most(uint64_t a, uint64_t b) {
+    return (uint32_t)(a < b ? a : b);
+}
+
+/* Shares in one dispatch, so that it stays under the work budget and the device's limit. */
+static uint32_t shares_per_dispatch(const octavo_attention *plan, uint32_t chunk) {
+    const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(plan->cache->device);
+    uint64_t share_work = (uint64_t)plan->tuning.rows * plan->cache->layout.kv_heads * OCTAVO_TILE_TOKENS * chunk;
+    uint64_t shares = plan->tuning.slice_work / share_work;
+    return at_most(shares > 0u ? shares : 1u, snapshot->max_compute_work_group_count[0]);
+}
+
+static octavo_status record_walk(const slice_recorder *recorder, const uint32_t *segment_shares) {
+    const octavo_attention *plan = recorder->plan;
+    const octavo_cache *cache = plan->cache;
+    const octavo_worklist *list = &recorder->list;
+    octavo_walk_push push = {0};
+    push.mask = plan->mask_push;
+    push.range_offset = list->range_offset;
+    push.tile_offset = list->tile_offset;
+    push.sequence_offset = list->sequence_offset;
+    push.head_count = cache->layout.kv_heads;
+    push.group = plan->group;
+    push.query_rows = recorder->slice.token_count * plan->group;
+    push.query_offset = 0u;
+    push.query_row_words = plan->query_row_words;
+    push.sum_offset = plan->sum_offset;
+    push.output_offset = plan->output_offset;
+    push.window_rows_per_page = cache->layout.window_rows_per_page > 0u ? cache->layout.window_rows_per_page : 1u;
+    push.softcap = plan->info.softcap * 1.44269504088896341f;
+    uint32_t per_dispatch = shares_per_dispatch(plan, list->chunk), share = 0;
+    octavo_status status = OCTAVO_SUCCESS;
+    for (uint32_t segment = 0; segment < cache->segment_count && status == OCTAVO_SUCCESS; ++segment) {
+        octavo_gpu_range ranges[3] = {octavo_cache_segment_range(cache, segment), recorder->lists, scratch_range(plan)};
+        for (uint32_t left = segment_shares[segment]; left > 0u && status == OCTAVO_SUCCESS;) {
+            uint32_t count = at_most(left, per_dispatch);
+            push.share_offset = list->share_offset + share * (uint32_t)(sizeof(octavo_share) / 4u);
+            status = octavo_gpu_dispatch(recorder->frame, recorder->command_buffer, plan->pipelines.walk, ranges, &push,
+                                         count, cache->layout.kv_heads, 1u);
+            share += count;
+            left -= count;
+        }
+    }
+    return status;
+}
+
+static octavo_status record_merge(const slice_recorder *recorder) {
+    const octavo_attention *plan = recorder->plan;
+    const octavo_cache *cache = plan->cache;
+    const octavo_attention_run *run = recorder->run;
+    octavo_merge_push push = {0};
+    push.mask = plan->mask_push;
+    push.tile_offset = recorder->list.tile_offset;
+    push.sequence_offset = recorder->list.sequence_offset;
+    push.sink_offset = recorder->list.sink_offset;
+    push.head_count = cache->layout.kv_heads;
+    push.group = plan->group;
+    push.sum_offset = plan->sum_offset;
+    push.output_offset = plan->output_offset;
+    push.dim = cache->layout.value_dim;
+    push.element = (uint32_t)run->output.type;
+    push.token_stride = run->output.token_stride;
+    push.head_stride = run->output.head_stride;
+    push.write_lse = run->lse_buffer != VK_NULL_HANDLE ? 1u : 0u;
+    octavo_gpu_range output = octavo_tensor_range(cache->device, &run->output);
+    octavo_gpu_range lse = {run->lse_buffer, run->lse_offset, run->lse_size};
+    octavo_gpu_range ranges[4] = {scratch_range(plan), recorder->lists, output, push.write_lse != 0u ? lse : output};
+    uint32_t per_dispatch = octavo_gpu_snapshot(cache->device)->max_compute_work_group_count[0] / plan->tuning.rows;
+    octavo_status status = OCTAVO_SUCCESS;
+    for (uint32_t tile = 0; tile < recorder->list.tile_count && status == OCTAVO_SUCCESS;) {
+        uint32_t count = at_most(recorder->list.tile_count - tile, per_dispatch);
+        push.tile_first = tile;
+        status = octavo_gpu_dispatch(recorder->frame, recorder->command_buffer, plan->pipelines.merge, ranges, &push,
+                                     count * plan->tuning.rows, cache->layout.kv_heads, 1u);
+        tile += count;
+    }
+    return status;
+}
+
+/* The largest slice from token_first on whose partial results fit. */
+static octavo_status measure_slice(slice_recorder *recorder, uint32_t token_first, uint32_t token_count) {
+    uint32_t count = at_most(token_count - token_first, recorder->plan->slice_tokens);
+    octavo_status status;
+    do {
+        recorder->slice = (octavo_attention_slice){token_first, count};
+        status = octavo_worklist_measure(recorder->plan, recorder->run, &recorder->slice, &recorder->list);
+        count /= 2u;
+    } while (status == OCTAVO_OUT_OF_DEVICE_MEMORY && count > 0u);
+    return status;
+}
+
+static uint32_t dispatch_bound(const slice_recorder *recorder) {
+    const octavo_attention *plan = recorder->plan;
+    uint32_t walks =
+        recorder->list.share_count / shares_per_dispatch(plan, recorder->list.chunk) + plan->cache->segment_count;
+    uint32_t merges =
+        recorder->list.tile_count /
+            (octavo_gpu_snapshot(plan->cache->device)->max_compute_work_group_count[0] / plan->tuning.rows) +
+        1u;
+    return recorder->list.sequence_count + walks + merges;
+}
+
+/* Frame memory and descriptor sets of all slices, before anything is recorded. */
+static octavo_status reserve_frame(slice_recorder *recorder, uint32_t token_count) {
+    VkDeviceSize bytes = 0;
+    uint32_t sets = 0;
+    for (uint32_t token = 0; token < token_count; token += recorder->slice.token_count) {
+        octavo_status status = measure_slice(recorder, token, token_count);
+        if (status != OCTAVO_SUCCESS) return status;
+        bytes += (4u * (VkDeviceSize)recorder->list.word_count + 255u) & ~(VkDeviceSize)255u;
+        sets += dispatch_bound(recorder);
+    }
+    return octavo_gpu_frame_reserve(recorder->frame, bytes, sets);
+}
+
+static octavo_status record_slice(slice_recorder *recorder) {
+    octavo_attention *plan = recorder->plan;
+    octavo_device *device = plan->cache->device;
+    void *host;
+    octavo_status status = octavo_gpu_frame_allocate(recorder->frame, 4u * (VkDeviceSize)recorder->list.word_count,
+                                                     &host, &recorder->lists);
+    if (status != OCTAVO_SUCCESS) return status;
+    uint32_t *segment_shares = plan->cache->segment_entries;
+    octavo_worklist_write(plan, recorder->run, &recorder->slice, &recorder->list, host, segment_shares);
+    status = octavo_gpu_frame_flush(recorder->frame, &recorder->lists);
+    if (status != OCTAVO_SUCCESS) return status;
+
+    octavo_gpu_barrier(device, recorder->command_buffer);
+    status = record_rotate(recorder);
+    octavo_gpu_barrier(device, recorder->command_buffer);
+    if (status == OCTAVO_SUCCESS) status = record_walk(recorder, segment_shares);
+    octavo_gpu_barrier(device, recorder->command_buffer);
+    if (status == OCTAVO_SUCCESS) status = record_merge(recorder);
+    return status;
+}
+
+octavo_status octavo_attention_record_run(octavo_attention *attention, octavo_frame *frame,
+                                          VkCommandBuffer command_buffer, const octavo_attention_run *run) {
+    slice_recorder recorder = {0};
+    recorder.plan = attention;
+    recorder.frame = frame;
+    recorder.command_buffer = command_buffer;
+    recorder.run = run;
+    uint32_t tokens = 0;
+    for (uint32_t s = 0; s < run->sequence_count; ++s) tokens += run->query_counts[s];
+    octavo_status status = reserve_frame(&recorder, tokens);
+    for (uint32_t token = 0; token < tokens && status == OCTAVO_SUCCESS; token += recorder.slice.token_count) {
+        /* a call of one slice has just been measured */
+        bool measured = recorder.slice.token_first == token && recorder.slice.token_count == tokens;
+        if (!measured) status = measure_slice(&recorder, token, tokens);
+        if (status == OCTAVO_SUCCESS) status = record_slice(&recorder);
+    }
+    return status;
+}

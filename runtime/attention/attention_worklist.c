@@ -1,0 +1,381 @@
+#include "attention/attention_worklist.h"
+
+#include "mask/tile_runs.h"
+
+/* --- the parts of a slice ----------------------------------------------------------------------------------------- */
+
+/* The tokens of one sequence that lie in the slice. */
+typedef struct sequence_part {
+    octavo_cache_view view;
+    uint32_t call_token;   /* of the sequence's query token 0 in the call */
+    uint32_t query_count;  /* of the sequence in the call */
+    uint32_t first, count; /* query tokens of the sequence in the slice */
+} sequence_part;
+
+typedef struct part_iterator {
+    uint32_t index, call_token;
+} part_iterator;
+
+/* Next sequence with tokens in the slice; false at the end or on an error (status). */
+static bool next_part(const octavo_attention *plan, const octavo_attention_run *run,
+                      const octavo_attention_slice *slice, part_iterator *it, sequence_part *part,
+                      octavo_status *status) {
+    uint32_t end = slice->token_first + slice->token_count;
+    while (it->index < run->sequence_count && *status == OCTAVO_SUCCESS) {
+        uint32_t s = it->index++, token = it->call_token, count = run->query_counts[s];
+        it->call_token += count;
+        uint32_t first = token > slice->token_first ? token : slice->token_first;
+        uint32_t last = token + count < end ? token + count : end;
+        if (first >= last) continue;
+        part->call_token = token;
+        part->query_count = count;
+        part->first = first - token;
+        part->count = last - first;
+        *status = octavo_cache_table_view(plan->cache->table, run->sequences[s], run->layer, &part->view);
+        return *status == OCTAVO_SUCCESS;
+    }
+    return false;
+}
+
+static uint32_t part_tiles(const octavo_attention *plan, const sequence_part *part) {
+    uint64_t rows = (uint64_t)part->count * plan->group;
+    return (uint32_t)((rows + plan->tuning.rows - 1u) / plan->tuning.rows);
+}
+
+static uint32_t page_count(const octavo_cache_view *view) {
+    return (view->length + OCTAVO_PAGE_TOKENS - 1u) / OCTAVO_PAGE_TOKENS;
+}
+
+static uint32_t window_page_count(const octavo_attention *plan) {
+    octavo_cache_table_info info = {0};
+    info.first_tokens = plan->cache->info.first_tokens;
+    info.recent_tokens = plan->cache->info.recent_tokens;
+    info.slack_tokens = plan->cache->info.slack_tokens;
+    info.window_rows_per_page = plan->cache->layout.window_rows_per_page;
+    return octavo_cache_window_slots(&info);
+}
+
+/* --- the list of a query tile --------------------------------------------------------------------------------------
+ */
+
+#define LIST_RUNS_MAX (OCTAVO_TILE_RUNS_MAX + 1u)
+
+/* Runs of a query tile, in the order in which they are walked; the window run, if any, comes last. */
+typedef struct tile_list {
+    uint32_t count;
+    octavo_mask_run runs[LIST_RUNS_MAX];
+    bool has_window;
+} tile_list;
+
+static tile_list list_of_tile(const octavo_attention *plan, const sequence_part *part, uint32_t row_first,
+                              uint32_t row_count) {
+    const octavo_cache_view *view = &part->view;
+    int64_t base = (int64_t)view->length - (int64_t)part->query_count;
+    int64_t p_first = base + row_first / plan->group;
+    int64_t p_last = base + (row_first + row_count - 1u) / plan->group;
+    tile_list list;
+    list.has_window = false;
+    list.count = octavo_mask_tile_runs(&plan->rule, plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO, p_first, p_last,
+                                       view->length, view->packed_begin, view->packed_end, list.runs);
+    uint32_t window_tokens = view->packed_begin + (view->length - view->packed_end);
+    if (window_tokens > 0u) {
+        octavo_mask_run run = {0u, window_tokens, OCTAVO_MASK_TILE_EDGE};
+        list.runs[list.count++] = run;
+        list.has_window = true;
+    }
+    return list;
+}
+
+/* --- cutting a list into shares -------------------------------------------------------------------------------------
+ */
+
+/* Where things of one pass go. words NULL: only counted. */
+typedef struct list_builder {
+    const octavo_attention *plan;
+    const octavo_attention_run *run;
+    const octavo_worklist *list;
+    uint32_t *words;
+    uint32_t segment; /* when writing: only shares of this segment */
+    uint32_t chunk;
+    uint32_t ranges, shares;         /* so far */
+    uint32_t page_base, window_base; /* words in the lists: pages of this part's sequence */
+} list_builder;
+
+/* The share that is being filled. */
+typedef struct open_share {
+    uint32_t segment, tiles, ranges;
+    bool is_open;
+} open_share;
+
+static void put_range(list_builder *builder, uint32_t segment, octavo_tile_range range) {
+    if (builder->words != NULL && segment == builder->segment) {
+        uint32_t *at = builder->words + builder->list->range_offset + 4u * builder->ranges;
+        at[0] = range.first;
+        at[1] = range.count;
+        at[2] = range.kind;
+        at[3] = range.pages;
+    }
+    if (builder->words == NULL || segment == builder->segment) builder->ranges += 1u;
+}
+
+static void close_share(list_builder *builder, open_share *open, uint32_t tile, uint32_t partial) {
+    if (builder->words != NULL && open->segment == builder->segment) {
+        uint32_t *at = builder->words + builder->list->share_offset + 4u * builder->shares;
+        at[0] = tile;
+        at[1] = builder->ranges - open->ranges;
+        at[2] = open->ranges;
+        at[3] = partial;
+    }
+    if (builder->words == NULL || open->segment == builder->segment) builder->shares += 1u;
+    open->is_open = false;
+}
+
+/* A stretch of a run that lies in one segment. */
+typedef struct run_piece {
+    uint32_t segment, first, count;
+} run_piece;
+
+static uint32_t tile_segment(const list_builder *builder, const sequence_part *part, uint32_t tile) {
+    return octavo_cache_page_place(builder->plan->cache, part->view.slots[tile], builder->run->layer).segment;
+}
+
+/* Window token number n: see octavo_tile_range. */
+static uint32_t window_segment(const list_builder *builder, const sequence_part *part, uint32_t n) {
+    const octavo_cache *cache = builder->plan->cache;
+    const octavo_cache_view *view = &part->view;
+    uint32_t ring = cache->info.recent_tokens + cache->info.slack_tokens;
+    uint32_t token = n < view->packed_begin ? n : view->packed_end + n - view->packed_begin;
+    uint32_t row = token < cache->info.first_tokens ? token : cache->info.first_tokens + token % ring;
+    uint32_t slot = view->window_slots[row / cache->layout.window_rows_per_page];
+    return octavo_cache_page_place(cache, slot, builder->run->layer).segment;
+}
+
+/* At most `most` of run from its element `done` on. */
+static run_piece next_piece(const list_builder *builder, const sequence_part *part, const octavo_mask_run *run,
+                            bool is_window, uint32_t done, uint32_t most) {
+    uint32_t (*segment_of)(const list_builder *, const sequence_part *, uint32_t) =
+        is_window ? window_segment : tile_segment;
+    uint32_t left = run->count - done;
+    run_piece piece = {segment_of(builder, part, run->first + done), run->first + done, left < most ? left : most};
+    if (builder->plan->cache->segment_count > 1u) {
+        uint32_t same = 1u;
+        while (same < piece.count && segment_of(builder, part, piece.first + same) == piece.segment) ++same;
+        piece.count = same;
+    }
+    return piece;
+}
+
+static uint32_t packed_tiles(const tile_list *list) {
+    uint32_t total = 0;
+    for (uint32_t i = 0; i + (list->has_window ? 1u : 0u) < list->count; ++i) total += list->runs[i].count;
+    return total;
+}
+
+/* Cuts the list of query tile `tile` into equal shares of at most builder->chunk KV tiles of one segment; returns how
+ * many. The window has a share of its own where the tiles have several. */
+static uint32_t cut_list(list_builder *builder, const sequence_part *part, const tile_list *list, uint32_t tile,
+                         uint32_t partial_first) {
+    uint32_t total = packed_tiles(list), partials = 0;
+    uint32_t pieces = (uint32_t)(((uint64_t)total + builder->chunk - 1u) / builder->chunk);
+    uint32_t size = pieces > 0u ? (total + pieces - 1u) / pieces : 1u;
+    open_share open = {0u, 0u, 0u, false};
+    for (uint32_t i = 0; i < list->count; ++i) {
+        const octavo_mask_run *run = &list->runs[i];
+        bool is_window = list->has_window && i + 1u == list->count;
+        if (is_window && pieces > 1u && open.is_open) close_share(builder, &open, tile, partial_first + partials++);
+        for (uint32_t done = 0; done < run->count;) {
+            if (open.is_open && !is_window && open.tiles == size) {
+                close_share(builder, &open, tile, partial_first + partials++);
+            }
+            uint32_t most = is_window ? UINT32_MAX : open.is_open ? size - open.tiles : size;
+            run_piece piece = next_piece(builder, part, run, is_window, done, most);
+            if (open.is_open && open.segment != piece.segment) {
+                close_share(builder, &open, tile, partial_first + partials++);
+            }
+            if (!open.is_open) open = (open_share){piece.segment, 0u, 0u, true};
+            uint32_t kind = run->kind == OCTAVO_MASK_TILE_FULL ? OCTAVO_RUN_FULL : OCTAVO_RUN_EDGE;
+            octavo_tile_range range = {piece.first, piece.count, is_window ? OCTAVO_RUN_WINDOW : kind,
+                                       is_window ? builder->window_base : builder->page_base + piece.first};
+            put_range(builder, piece.segment, range);
+            open.ranges += 1u;
+            open.tiles += is_window ? 0u : piece.count;
+            done += piece.count;
+        }
+    }
+    if (open.is_open) close_share(builder, &open, tile, partial_first + partials++);
+    return partials;
+}
+
+/* --- measuring ------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct slice_totals {
+    uint32_t sequences, tiles, pages, partials, ranges, shares;
+    uint64_t kv_tiles;
+} slice_totals;
+
+static octavo_status count_slice(const octavo_attention *plan, const octavo_attention_run *run,
+                                 const octavo_attention_slice *slice, uint32_t chunk, slice_totals *totals) {
+    octavo_worklist unused = {0};
+    list_builder builder = {plan, run, &unused, NULL, 0u, chunk, 0u, 0u, 0u, 0u};
+    octavo_status status = OCTAVO_SUCCESS;
+    part_iterator it = {0u, 0u};
+    sequence_part part;
+    *totals = (slice_totals){0};
+    while (next_part(plan, run, slice, &it, &part, &status)) {
+        uint32_t tiles = part_tiles(plan, &part), rows_first = part.first * plan->group;
+        uint32_t rows = part.count * plan->group;
+        for (uint32_t t = 0; t < tiles; ++t) {
+            uint32_t row = t * plan->tuning.rows;
+            uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
+            tile_list list = list_of_tile(plan, &part, rows_first + row, count);
+            totals->kv_tiles += packed_tiles(&list);
+            totals->partials += cut_list(&builder, &part, &list, 0u, 0u);
+        }
+        totals->sequences += 1u;
+        totals->tiles += tiles;
+        totals->pages += page_count(&part.view) + window_page_count(plan);
+    }
+    totals->ranges = builder.ranges;
+    totals->shares = builder.shares;
+    return status;
+}
+
+octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo_attention_run *run,
+                                      const octavo_attention_slice *slice, octavo_worklist *list) {
+    slice_totals totals;
+    octavo_status status = count_slice(plan, run, slice, UINT32_MAX, &totals);
+    if (status != OCTAVO_SUCCESS) return status;
+    uint64_t heads = plan->cache->layout.kv_heads;
+    uint64_t wanted = (plan->tuning.workgroups + heads - 1u) / heads;
+    uint64_t chunk = (totals.kv_tiles + wanted - 1u) / wanted;
+    if (chunk == 0u) chunk = 1u;
+    /* no share may outlast a dispatch's budget by itself */
+    uint64_t budget = plan->tuning.slice_work / ((uint64_t)plan->tuning.rows * OCTAVO_TILE_TOKENS * heads);
+    if (budget == 0u) budget = 1u;
+    if (chunk > budget) chunk = budget;
+    do {
+        list->chunk = chunk > UINT32_MAX ? UINT32_MAX : (uint32_t)chunk;
+        status = count_slice(plan, run, slice, list->chunk, &totals);
+        chunk *= 2u;
+    } while (status == OCTAVO_SUCCESS && totals.partials > plan->partial_capacity && list->chunk < UINT32_MAX / 2u);
+    if (status != OCTAVO_SUCCESS) return status;
+    if (totals.partials > plan->partial_capacity) {
+        return OCTAVO_OUT_OF_DEVICE_MEMORY; /* the recorder tries a smaller slice */
+    }
+    list->sequence_count = totals.sequences;
+    list->tile_count = totals.tiles;
+    list->range_count = totals.ranges;
+    list->share_count = totals.shares;
+    list->page_count = totals.pages;
+    list->partial_count = totals.partials;
+    uint32_t at = 4u; /* word 0 stays unused: an offset of 0 means none */
+    list->sequence_offset = at;
+    at += totals.sequences * (uint32_t)(sizeof(octavo_sequence_record) / 4u);
+    list->tile_offset = at;
+    at += totals.tiles * (uint32_t)(sizeof(octavo_query_tile) / 4u);
+    list->range_offset = at;
+    at += totals.ranges * (uint32_t)(sizeof(octavo_tile_range) / 4u);
+    list->share_offset = at;
+    at += totals.shares * (uint32_t)(sizeof(octavo_share) / 4u);
+    list->page_offset = at;
+    at += totals.pages;
+    list->sink_offset = run->sink_logits != NULL ? at : 0u;
+    if (run->sink_logits != NULL) at += plan->info.query_head_count;
+    list->word_count = at;
+    return OCTAVO_SUCCESS;
+}
+
+/* --- writing ---------------------------------------------------------------------------------------------------------
+ */
+
+static void write_sequence(const octavo_attention *plan, const octavo_attention_run *run,
+                           const octavo_attention_slice *slice, const sequence_part *part, uint32_t *at) {
+    const octavo_cache *cache = plan->cache;
+    const octavo_cache_view *view = &part->view;
+    octavo_sequence_record record = {0};
+    record.key_count = view->length;
+    record.position = (int32_t)((int64_t)view->length - (int64_t)part->query_count);
+    record.row_base = (part->call_token - slice->token_first) * plan->group;
+    record.token_base = part->call_token;
+    record.packed_begin = view->packed_begin;
+    record.packed_end = view->packed_end;
+    record.window_first = view->packed_begin;
+    record.window_ring = cache->info.recent_tokens + cache->info.slack_tokens;
+    if (record.window_ring == 0u) record.window_ring = 1u;
+    record.window_base = cache->info.first_tokens;
+    record.seed = octavo_cache_codec(cache, view->record, run->layer)->seed;
+    const uint32_t *words = (const uint32_t *)&record;
+    for (uint32_t i = 0; i < sizeof record / 4u; ++i) at[i] = words[i];
+}
+
+static void write_pages(const octavo_attention *plan, const octavo_attention_run *run, const octavo_cache_view *view,
+                        uint32_t *at) {
+    uint32_t pages = page_count(view), windows = window_page_count(plan);
+    for (uint32_t i = 0; i < pages; ++i) at[i] = octavo_cache_page_place(plan->cache, view->slots[i], run->layer).page;
+    for (uint32_t i = 0; i < windows; ++i) {
+        uint32_t slot = view->window_slots[i];
+        at[pages + i] = slot == OCTAVO_CACHE_NO_SLOT ? 0u : octavo_cache_page_place(plan->cache, slot, run->layer).page;
+    }
+}
+
+static void write_tile(uint32_t *at, uint32_t sequence, uint32_t row_first, uint32_t row_count, uint32_t partial_first,
+                       uint32_t partial_count) {
+    at[0] = sequence;
+    at[1] = row_first;
+    at[2] = row_count;
+    at[3] = partial_first;
+    at[4] = partial_count;
+    at[5] = at[6] = at[7] = 0u;
+}
+
+/* The shares of one segment; the records that all segments share are written with segment 0. */
+static void write_segment(list_builder *builder, const octavo_attention_slice *slice) {
+    const octavo_attention *plan = builder->plan;
+    const octavo_worklist *list = builder->list;
+    octavo_status status = OCTAVO_SUCCESS;
+    part_iterator it = {0u, 0u};
+    sequence_part part;
+    uint32_t sequence = 0, tile = 0, page_at = list->page_offset, partial = 0;
+    while (next_part(plan, builder->run, slice, &it, &part, &status)) {
+        builder->page_base = page_at;
+        builder->window_base = page_at + page_count(&part.view);
+        if (builder->segment == 0u) {
+            write_sequence(plan, builder->run, slice, &part,
+                           builder->words + list->sequence_offset + sequence * (sizeof(octavo_sequence_record) / 4u));
+            write_pages(plan, builder->run, &part.view, builder->words + page_at);
+        }
+        page_at += page_count(&part.view) + window_page_count(plan);
+        uint32_t rows_first = part.first * plan->group, rows = part.count * plan->group;
+        for (uint32_t row = 0; row < rows; row += plan->tuning.rows, ++tile) {
+            uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
+            tile_list runs = list_of_tile(plan, &part, rows_first + row, count);
+            uint32_t partials = cut_list(builder, &part, &runs, tile, partial);
+            if (builder->segment == 0u) {
+                write_tile(builder->words + list->tile_offset + tile * (sizeof(octavo_query_tile) / 4u), sequence,
+                           rows_first + row, count, partial, partials);
+            }
+            partial += partials;
+        }
+        ++sequence;
+    }
+}
+
+void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
+                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words,
+                           uint32_t *segment_shares) {
+    list_builder builder = {plan, run, list, words, 0u, list->chunk, 0u, 0u, 0u, 0u};
+    for (uint32_t segment = 0; segment < plan->cache->segment_count; ++segment) {
+        uint32_t before = builder.shares;
+        builder.segment = segment;
+        write_segment(&builder, slice);
+        segment_shares[segment] = builder.shares - before;
+    }
+    for (uint32_t h = 0; run->sink_logits != NULL && h < plan->info.query_head_count; ++h) {
+        union {
+            float value;
+            uint32_t bits;
+        } sink = {run->sink_logits[h]};
+        words[list->sink_offset + h] = sink.bits;
+    }
+}

@@ -1,0 +1,33 @@
+/* The numbers a variant runs with on a device, for a shape. Pure: a row of the table, checked against the limits. */
+#ifndef OCTAVO_KERNEL_TUNING_H
+#define OCTAVO_KERNEL_TUNING_H
+
+#include "attention/kernel_variants.h"
+#include "format/packed_layout.h"
+
+typedef struct octavo_kernel_shape {
+    const octavo_packed_layout *layout;
+    uint32_t group; /* query heads for each KV head */
+    octavo_phase phase;
+} octavo_kernel_shape;
+
+typedef struct octavo_kernel_tuning {
+    uint32_t lanes;                     /* of a workgroup: a power of two */
+    uint32_t subgroup_size;             /* required; 0: none */
+    uint32_t rows;                      /* of a query tile */
+    uint32_t query_parts;               /* int8 parts of a query value; 0: the query is f32 */
+    uint32_t shared_bytes;              /* of a walk workgroup */
+    uint32_t workgroups;                /* that fill the device */
+    uint64_t slice_work;                /* query rows times tokens in one dispatch */
+    uint32_t rotate_rows, rotate_lanes; /* of the rotate kernel */
+    uint32_t merge_lanes;
+} octavo_kernel_tuning;
+
+/* False when no row of the table fits the device's limits. */
+bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                        const octavo_kernel_shape *shape, octavo_kernel_tuning *tuning);
+
+/* Whether the query goes to the walk as int8 parts. */
+bool octavo_kernel_int_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout);
+
+#endif
