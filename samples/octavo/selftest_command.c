@@ -1,3 +1,5 @@
+#define _POSIX_C_SOURCE 200809L
+
 #include "attention_check.h"
 #include "commands.h"
 #include "json_output.h"
@@ -9,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: octavo selftest [OPTION]...\n"
@@ -120,7 +123,7 @@ static void run_problem(selftest_state *state, const char *fixed_name, uint64_t 
 }
 
 static void show_progress(const selftest_state *state, uint64_t done, uint64_t total) {
-    if (state->options->verbose) return;
+    if (state->options->verbose || isatty(STDERR_FILENO) == 0) return;
     (void)fprintf(stderr, "\r%llu of %llu problems, %u failed", (unsigned long long)done, (unsigned long long)total,
                   (unsigned)state->failed);
     if (done == total) (void)fprintf(stderr, "\n");
