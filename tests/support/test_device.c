@@ -1,5 +1,7 @@
 #include "test_device.h"
 
+#include "pin_libraries.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <volk.h>
@@ -29,8 +31,23 @@ void test_log_line(void *user, octavo_log_level level, const char *line) {
     octavo_mutex_unlock(&log->mutex);
 }
 
+/* Loads the drivers by asking one instance for its devices. */
+static void pin_drivers(void) {
+    VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_1};
+    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
+    VkInstance instance;
+    uint32_t count = 0;
+    if (vkCreateInstance(&info, NULL, &instance) != VK_SUCCESS) return;
+    volkLoadInstanceOnly(instance);
+    vkEnumeratePhysicalDevices(instance, &count, NULL);
+    test_pin_libraries();
+    vkDestroyInstance(instance, NULL);
+}
+
 PFN_vkGetInstanceProcAddr test_vulkan_loader(void) {
-    return volkInitialize() == VK_SUCCESS ? vkGetInstanceProcAddr : NULL;
+    if (volkInitialize() != VK_SUCCESS) return NULL;
+    if (test_has_address_sanitizer()) pin_drivers();
+    return vkGetInstanceProcAddr;
 }
 
 octavo_status test_device_open(uint32_t hidden_capabilities, VkBool32 validation, test_log *log,
