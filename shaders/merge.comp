@@ -42,15 +42,18 @@ void main() {
     for (uint p = 0u; p < partial_count; ++p) {
         largest = max(largest, scratch[push.sum_offset + 2u * (((partial_first + p) * push.head_count + head) * ROWS + row)]);
     }
-    const bool has_sink = push.sink_offset != 0u;
+    const int position = int(lists[sequence + 1u]) + int(query_token);
+    const bool row_empty = mask_row_is_empty(push.mask, position, lists[sequence]);
+    // A uniform row is a mean: no logit counts, the sink's neither.
+    const bool has_sink = push.sink_offset != 0u && !(row_empty && mask_empty_mode(push.mask) == 2u);
     const float sink = has_sink ? uintBitsToFloat(lists[push.sink_offset + query_head]) * LOG2_E : UNSEEN;
     const float reference = max(largest, sink);
-    float sum = 0.0;
+    float sum = 0.0; // relative to the largest logit, so that a large sink logit does not take the log-sum-exp to 0
     for (uint p = 0u; p < partial_count; ++p) {
         const uint at = push.sum_offset + 2u * (((partial_first + p) * push.head_count + head) * ROWS + row);
-        sum += scratch[at + 1u] * exp2(scratch[at] - reference);
+        sum += scratch[at + 1u] * exp2(scratch[at] - largest);
     }
-    const float total = sum + (has_sink ? exp2(sink - reference) : 0.0);
+    const float total = sum * exp2(largest - reference) + (has_sink ? exp2(sink - reference) : 0.0);
     const bool poisoned = (floatBitsToUint(sum) & 0x7f800000u) == 0x7f800000u;
     const float inverse = sum > 0.0 ? 1.0 / total : 0.0;
     for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
@@ -83,9 +86,8 @@ void main() {
         }
     }
     if (push.write_lse != 0u && lane == 0u) {
-        const int position = int(lists[sequence + 1u]) + int(query_token);
-        const bool empty = !poisoned && (sum == 0.0 || mask_row_is_empty(push.mask, position, lists[sequence]));
+        const bool empty = !poisoned && (sum == 0.0 || row_empty);
         lse[token * push.head_count * push.group + query_head] =
-            poisoned ? not_a_number : empty ? uintBitsToFloat(0xff800000u) : (reference + log2(sum)) / LOG2_E;
+            poisoned ? not_a_number : empty ? uintBitsToFloat(0xff800000u) : (largest + log2(sum)) / LOG2_E;
     }
 }

@@ -46,6 +46,7 @@ static const fixed_problem problems[] = {
     {"prefill-sink-logits", {120}, {20}, 4, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 0, ZERO, true},
     {"rows-zero", {10}, {25}, 2, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 0, ZERO, false},
     {"rows-all", {10}, {25}, 2, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 0, OCTAVO_EMPTY_ROW_ATTEND_ALL, true},
+    {"rows-uniform-sinks", {30}, {70}, 3, 1, 96, 96, 16, 16, 0, 0, CAUSAL, 0, 0, OCTAVO_EMPTY_ROW_UNIFORM, true},
     {"rows-uniform", {140}, {300}, 2, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 0, OCTAVO_EMPTY_ROW_UNIFORM, false},
 };
 
