@@ -11,10 +11,10 @@ find include runtime shaders samples tests cmake -type f \( -name '*.[ch]' -o -n
 [ -s "$list" ] || { echo "no sources below $1"; exit 1; }
 
 breaches=$(
-    # unicode_classes.c is a table
+    # unicode_classes.c is a table; train.py is one file so that it can be carried to a machine with a GPU.
     while read -r file; do
         lines=$(wc -l <"$file")
-        case $file in */unicode_classes.c) continue ;; esac
+        case $file in */unicode_classes.c | */train.py) continue ;; esac
         [ "$lines" -le 600 ] || echo "$file: $lines lines, the limit is 600"
     done <"$list"
 
