@@ -6,10 +6,9 @@
 # Tables and logs go to FLEET_OUTPUT (default build/fleet), one .tsv a device.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-gate_devices='amd:polaris10 amd:vega10 amd:raven amd:navi10 amd:navi21 amd:navi31 intel:skl intel:tgl intel:dg2 intel:mtl
-intel:lnl intel:bmg nv:132 nv:140 nv:162 nv:172 lvp:128 lvp:256 lvp:512 sws'
-report_devices='adreno:630 adreno:660 adreno:730 adreno:740 adreno:830 apple:13 nv:162 nv:172 nv:192 nv:1b2 amd:gfx1201
-amd:strix1 amd:navi31 intel:dg2 intel:bmg intel:ptl lvp:256 mali:7212 mali:a867 mali:ac74 v3d pvr'
+gate_devices='intel:dg2 amd:polaris10 amd:navi31 nv:162 nv:172 lvp:256 sws'
+report_devices='adreno:630 adreno:660 adreno:740 adreno:830 mali:7212 mali:a867 apple:13 nv:192 nv:1b2 nv:132 v3d pvr
+amd:gfx1201 amd:strix1 amd:navi21 amd:vega10 intel:bmg intel:tgl intel:skl intel:ptl mali:ac74 lvp:256'
 
 # One device: restarts after a job that killed the compiler, or that ran past the limit. Internal, used by xargs below.
 if [ "${1:-}" = one ]; then

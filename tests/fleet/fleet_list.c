@@ -8,6 +8,8 @@
 #include "gpu/device_plan.h"
 #include "gpu/snapshot_query.h"
 
+enum { FLEET_LAYOUT_OF_ALL_VARIANTS = 1 }; /* index into fleet_jobs' layouts: 128 channels, 3 bits */
+
 typedef struct job_list {
     fleet_job *jobs;
     size_t capacity;
@@ -65,14 +67,14 @@ static void add_append(job_list *list, const octavo_packed_layout *layout, const
     add(list, &pack, shape, true);
 }
 
-/* All variants that the device can run; the first that the tuner accepts is the one that runs. */
+/* The variant that runs: the first that the tuner accepts. With `all`, also those that the device could run. */
 static void add_attention(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
-                          const octavo_kernel_shape *shape, const char *layout_name) {
+                          const octavo_kernel_shape *shape, const char *layout_name, bool all) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
     uint32_t count =
         octavo_kernel_variant_order(snapshot, capabilities, shape->layout->key_bits, shape->layout->value_bits, order);
     bool chosen = true;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && (chosen || all); i++) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[order[i]];
         octavo_kernel_tuning tuning;
         if (!octavo_kernel_tune(snapshot, variant, shape, &tuning)) {
@@ -128,7 +130,9 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
             for (size_t p = 0; p < sizeof phases / sizeof phases[0]; p++) {
                 octavo_kernel_shape shape = {.layout = &layout, .group = groups[g], .phase = phases[p]};
-                add_attention(&list, &snapshot, plan.capabilities, &shape, name);
+                /* every module once; all shapes of what runs */
+                bool all = i == FLEET_LAYOUT_OF_ALL_VARIANTS && groups[g] == 4 && phases[p] == OCTAVO_PHASE_DECODE;
+                add_attention(&list, &snapshot, plan.capabilities, &shape, name, all);
             }
         }
     }
