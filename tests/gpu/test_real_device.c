@@ -2,6 +2,7 @@
 #include "gpu/buffer_internal.h"
 #include "rng.h"
 #include "run_tests.h"
+#include "scale_run.h"
 #include "test_device.h"
 
 #include <stdio.h>
@@ -160,52 +161,14 @@ START_TEST(test_malformed_calls) {
 }
 END_TEST
 
-enum { WORDS = 1000, WORKGROUP = 64 };
-
-/* Runs destination[i] = source[i] * factor + addend through one frame. Returns GPU seconds. */
-static double run_scale(octavo_device *device, octavo_frame *frame, const octavo_gpu_pipeline *pipeline,
-                        uint32_t factor, uint32_t addend) {
-    octavo_buffer *source = NULL, *destination = NULL;
-    octavo_commands *commands = NULL;
-    uint32_t words[WORDS];
-    for (uint32_t i = 0; i < WORDS; i++) words[i] = i * 2654435761u;
-    ck_assert_int_eq(octavo_buffer_create(device, sizeof words, OCTAVO_BUFFER_DEVICE, &source), OCTAVO_SUCCESS);
-    ck_assert_int_eq(octavo_buffer_create(device, sizeof words + 256, OCTAVO_BUFFER_DEVICE, &destination),
-                     OCTAVO_SUCCESS);
-    ck_assert_int_eq(octavo_buffer_write(source, 0, sizeof words, words), OCTAVO_SUCCESS);
-    ck_assert_int_eq(octavo_commands_create(device, &commands), OCTAVO_SUCCESS);
-    VkCommandBuffer command_buffer;
-    ck_assert_int_eq(octavo_commands_begin(commands, &command_buffer), OCTAVO_SUCCESS);
-    octavo_gpu_range whole = {octavo_buffer_handle(destination), 0, sizeof words + 256};
-    octavo_gpu_fill(device, command_buffer, whole, 0xabababab);
-    octavo_gpu_barrier(device, command_buffer);
-    octavo_gpu_range ranges[2] = {{octavo_buffer_handle(source), 0, sizeof words},
-                                  {octavo_buffer_handle(destination), 256, sizeof words}};
-    uint32_t push[2] = {WORDS, addend};
-    ck_assert_int_eq(octavo_gpu_dispatch(frame, command_buffer, pipeline, ranges, push,
-                                         (WORDS + WORKGROUP - 1) / WORKGROUP, 1, 1),
-                     OCTAVO_SUCCESS);
-    octavo_gpu_barrier(device, command_buffer);
-    double seconds = 0;
-    ck_assert_int_eq(octavo_commands_submit_and_wait(commands, &seconds), OCTAVO_SUCCESS);
-    uint32_t result[WORDS + 64];
-    ck_assert_int_eq(octavo_buffer_read(destination, 0, sizeof result, result), OCTAVO_SUCCESS);
-    for (uint32_t i = 0; i < 64; i++) ck_assert_uint_eq(result[i], 0xabababab);
-    for (uint32_t i = 0; i < WORDS; i++) ck_assert_uint_eq(result[64 + i], words[i] * factor + addend);
-    octavo_commands_destroy(commands);
-    octavo_buffer_destroy(source);
-    octavo_buffer_destroy(destination);
-    return seconds;
-}
-
 static void run_dispatches(octavo_device *device) {
     octavo_frame *frame = NULL;
     ck_assert_int_eq(octavo_frame_create(device, 4096, &frame), OCTAVO_SUCCESS);
     for (uint32_t factor = 1; factor < 4; factor++) {
         octavo_gpu_pipeline *pipeline = NULL;
-        octavo_gpu_pipeline_info info = test_scale_pipeline_info(factor, WORKGROUP);
+        octavo_gpu_pipeline_info info = test_scale_pipeline_info(factor, TEST_SCALE_WORKGROUP);
         ck_assert_int_eq(octavo_gpu_pipeline_create(device, &info, &pipeline), OCTAVO_SUCCESS);
-        double seconds = run_scale(device, frame, pipeline, factor, 77);
+        double seconds = test_scale_run(device, frame, pipeline, factor, 77);
         if (!(octavo_gpu_capabilities(device) & OCTAVO_CAPABILITY_TIMESTAMPS)) ck_assert(seconds < 0);
         ck_assert(seconds < 60.0);
         octavo_gpu_pipeline_destroy(pipeline);
@@ -236,18 +199,19 @@ START_TEST(test_required_subgroup_size) {
     if (octavo_gpu_capabilities(device) & OCTAVO_CAPABILITY_SUBGROUP) {
         octavo_frame *frame = NULL;
         ck_assert_int_eq(octavo_frame_create(device, 0, &frame), OCTAVO_SUCCESS);
-        for (uint32_t size = s->min_subgroup_size; size <= s->max_subgroup_size && size <= WORKGROUP; size *= 2) {
-            octavo_gpu_pipeline_info info = test_scale_pipeline_info(5, WORKGROUP);
+        for (uint32_t size = s->min_subgroup_size; size <= s->max_subgroup_size && size <= TEST_SCALE_WORKGROUP;
+             size *= 2) {
+            octavo_gpu_pipeline_info info = test_scale_pipeline_info(5, TEST_SCALE_WORKGROUP);
             info.required_subgroup_size = size;
             ck_assert_int_eq(octavo_gpu_pipeline_create(device, &info, &pipeline), OCTAVO_SUCCESS);
-            run_scale(device, frame, pipeline, 5, 1);
+            test_scale_run(device, frame, pipeline, 5, 1);
             octavo_gpu_pipeline_destroy(pipeline);
         }
         octavo_frame_destroy(frame);
     }
     octavo_device_destroy(device);
     device = open_device(OCTAVO_CAPABILITY_SUBGROUP);
-    octavo_gpu_pipeline_info info = test_scale_pipeline_info(5, WORKGROUP);
+    octavo_gpu_pipeline_info info = test_scale_pipeline_info(5, TEST_SCALE_WORKGROUP);
     info.required_subgroup_size = 4;
     ck_assert_int_eq(octavo_gpu_pipeline_create(device, &info, &pipeline), OCTAVO_UNSUPPORTED);
     octavo_device_destroy(device);
@@ -257,7 +221,7 @@ END_TEST
 START_TEST(test_pipeline_statistics) {
     octavo_device *device = open_device(0);
     octavo_gpu_pipeline *pipeline = NULL;
-    octavo_gpu_pipeline_info info = test_scale_pipeline_info(3, WORKGROUP);
+    octavo_gpu_pipeline_info info = test_scale_pipeline_info(3, TEST_SCALE_WORKGROUP);
     info.capture_statistics = VK_TRUE;
     ck_assert_int_eq(octavo_gpu_pipeline_create(device, &info, &pipeline), OCTAVO_SUCCESS);
     octavo_gpu_statistic statistics[128];
@@ -337,9 +301,8 @@ START_TEST(test_recommended_features) {
                                            .pNext = &supported13,
                                            .features = {.shaderInt16 = VK_TRUE, .geometryShader = VK_TRUE}};
     VkPhysicalDeviceVulkan12Features enable12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
-    VkPhysicalDeviceVulkan13Features enable13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
-                                                 .pNext = &enable12,
-                                                 .maintenance4 = VK_TRUE};
+    VkPhysicalDeviceVulkan13Features enable13 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES, .pNext = &enable12, .maintenance4 = VK_TRUE};
     VkPhysicalDeviceFeatures2 enable = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &enable13};
     octavo_recommend_features(&supported, &enable);
     ck_assert(enable13.shaderIntegerDotProduct && enable13.subgroupSizeControl && enable13.maintenance4);
