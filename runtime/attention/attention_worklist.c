@@ -95,7 +95,8 @@ typedef struct list_builder {
     const octavo_attention_run *run;
     const octavo_worklist *list;
     uint32_t *words;
-    uint32_t segment; /* when writing: only shares of this segment */
+    uint32_t
+        *segment_shares; /* [segment]: the next share of each when writing, how many so far when counting; or NULL */
     uint32_t chunk;
     uint32_t ranges, shares;         /* so far */
     uint32_t page_base, window_base; /* words in the lists: pages of this part's sequence */
@@ -103,30 +104,42 @@ typedef struct list_builder {
 
 /* The share that is being filled. */
 typedef struct open_share {
-    uint32_t segment, tiles, ranges;
+    uint32_t segment, tile, partial;
+    uint32_t left; /* KV tiles of the segment that are in no share yet */
+    uint32_t room; /* KV tiles that still go to this share */
+    uint32_t range_first;
     bool is_open;
 } open_share;
 
-static void put_range(list_builder *builder, uint32_t segment, octavo_tile_range range) {
-    if (builder->words != NULL && segment == builder->segment) {
+static void start_share(const list_builder *builder, open_share *open) {
+    uint32_t pieces = open->left / builder->chunk + (open->left % builder->chunk != 0u ? 1u : 0u);
+    open->room = pieces > 0u ? (open->left + pieces - 1u) / pieces : 0u;
+    open->range_first = builder->ranges;
+    open->is_open = true;
+}
+
+static void put_range(list_builder *builder, octavo_tile_range range) {
+    if (builder->words != NULL) {
         uint32_t *at = builder->words + builder->list->range_offset + 4u * builder->ranges;
         at[0] = range.first;
         at[1] = range.count;
         at[2] = range.kind;
         at[3] = range.pages;
     }
-    if (builder->words == NULL || segment == builder->segment) builder->ranges += 1u;
+    builder->ranges += 1u;
 }
 
-static void close_share(list_builder *builder, open_share *open, uint32_t tile, uint32_t partial) {
-    if (builder->words != NULL && open->segment == builder->segment) {
-        uint32_t *at = builder->words + builder->list->share_offset + 4u * builder->shares;
-        at[0] = tile;
-        at[1] = builder->ranges - open->ranges;
-        at[2] = open->ranges;
-        at[3] = partial;
+static void close_share(list_builder *builder, open_share *open) {
+    uint32_t share = builder->segment_shares != NULL ? builder->segment_shares[open->segment]++ : 0u;
+    if (builder->words != NULL) {
+        uint32_t *at = builder->words + builder->list->share_offset + 4u * share;
+        at[0] = open->tile;
+        at[1] = open->range_first;
+        at[2] = builder->ranges - open->range_first;
+        at[3] = open->partial;
     }
-    if (builder->words == NULL || open->segment == builder->segment) builder->shares += 1u;
+    builder->shares += 1u;
+    open->partial += 1u;
     open->is_open = false;
 }
 
@@ -150,60 +163,102 @@ static uint32_t window_segment(const list_builder *builder, const sequence_part 
     return octavo_cache_page_place(cache, slot, builder->run->layer).segment;
 }
 
-/* At most `most` of run from its element `done` on. */
+/* The longest from element `done` of run on. */
 static run_piece next_piece(const list_builder *builder, const sequence_part *part, const octavo_mask_run *run,
-                            bool is_window, uint32_t done, uint32_t most) {
+                            bool is_window, uint32_t done) {
     uint32_t (*segment_of)(const list_builder *, const sequence_part *, uint32_t) =
         is_window ? window_segment : tile_segment;
     uint32_t left = run->count - done;
-    run_piece piece = {segment_of(builder, part, run->first + done), run->first + done, left < most ? left : most};
+    run_piece piece = {0u, run->first + done, left};
     if (builder->plan->cache->segment_count > 1u) {
-        uint32_t same = 1u;
-        while (same < piece.count && segment_of(builder, part, piece.first + same) == piece.segment) ++same;
-        piece.count = same;
+        piece.segment = segment_of(builder, part, piece.first);
+        piece.count = 1u;
+        while (piece.count < left && segment_of(builder, part, piece.first + piece.count) == piece.segment) {
+            ++piece.count;
+        }
     }
     return piece;
 }
 
+static bool is_window_run(const tile_list *list, uint32_t i) {
+    return list->has_window && i + 1u == list->count;
+}
+
 static uint32_t packed_tiles(const tile_list *list) {
     uint32_t total = 0;
-    for (uint32_t i = 0; i + (list->has_window ? 1u : 0u) < list->count; ++i) total += list->runs[i].count;
+    for (uint32_t i = 0; i < list->count && !is_window_run(list, i); ++i) total += list->runs[i].count;
     return total;
 }
 
-/* Cuts the list of query tile `tile` into equal shares of at most builder->chunk KV tiles of one segment; returns how
- * many. The window has a share of its own where the tiles have several. */
-static uint32_t cut_list(list_builder *builder, const sequence_part *part, const tile_list *list, uint32_t tile,
-                         uint32_t partial_first) {
-    uint32_t total = packed_tiles(list), partials = 0;
-    uint32_t pieces = (uint32_t)(((uint64_t)total + builder->chunk - 1u) / builder->chunk);
-    uint32_t size = pieces > 0u ? (total + pieces - 1u) / pieces : 1u;
-    open_share open = {0u, 0u, 0u, false};
+/* The first segment from `least` on that the list touches, and its KV tiles; the segment count when there is none. */
+static uint32_t next_segment(const list_builder *builder, const sequence_part *part, const tile_list *list,
+                             uint32_t least, uint32_t *tiles) {
+    uint32_t found = builder->plan->cache->segment_count;
+    *tiles = 0u;
+    if (least >= found) return found;
     for (uint32_t i = 0; i < list->count; ++i) {
-        const octavo_mask_run *run = &list->runs[i];
-        bool is_window = list->has_window && i + 1u == list->count;
-        if (is_window && pieces > 1u && open.is_open) close_share(builder, &open, tile, partial_first + partials++);
-        for (uint32_t done = 0; done < run->count;) {
-            if (open.is_open && !is_window && open.tiles == size) {
-                close_share(builder, &open, tile, partial_first + partials++);
-            }
-            uint32_t most = is_window ? UINT32_MAX : open.is_open ? size - open.tiles : size;
-            run_piece piece = next_piece(builder, part, run, is_window, done, most);
-            if (open.is_open && open.segment != piece.segment) {
-                close_share(builder, &open, tile, partial_first + partials++);
-            }
-            if (!open.is_open) open = (open_share){piece.segment, 0u, 0u, true};
-            uint32_t kind = run->kind == OCTAVO_MASK_TILE_FULL ? OCTAVO_RUN_FULL : OCTAVO_RUN_EDGE;
-            octavo_tile_range range = {piece.first, piece.count, is_window ? OCTAVO_RUN_WINDOW : kind,
-                                       is_window ? builder->window_base : builder->page_base + piece.first};
-            put_range(builder, piece.segment, range);
-            open.ranges += 1u;
-            open.tiles += is_window ? 0u : piece.count;
+        bool is_window = is_window_run(list, i);
+        for (uint32_t done = 0; done < list->runs[i].count;) {
+            run_piece piece = next_piece(builder, part, &list->runs[i], is_window, done);
             done += piece.count;
+            if (piece.segment < least || piece.segment > found) continue;
+            if (piece.segment < found) *tiles = 0u;
+            found = piece.segment;
+            *tiles += is_window ? 0u : piece.count;
         }
     }
-    if (open.is_open) close_share(builder, &open, tile, partial_first + partials++);
-    return partials;
+    return found;
+}
+
+static void add_tiles(list_builder *builder, open_share *open, run_piece piece, uint32_t kind) {
+    while (piece.count > 0u) {
+        if (open->is_open && open->room == 0u) close_share(builder, open);
+        if (!open->is_open) start_share(builder, open);
+        uint32_t count = piece.count < open->room ? piece.count : open->room;
+        octavo_tile_range range = {piece.first, count, kind, builder->page_base + piece.first};
+        put_range(builder, range);
+        open->room -= count;
+        open->left -= count;
+        piece.first += count;
+        piece.count -= count;
+    }
+}
+
+/* What the list has in one segment. The window has a share of its own where the tiles have several. */
+static void cut_segment(list_builder *builder, const sequence_part *part, const tile_list *list, open_share *open) {
+    bool is_apart = open->left > builder->chunk;
+    for (uint32_t i = 0; i < list->count; ++i) {
+        const octavo_mask_run *run = &list->runs[i];
+        bool is_window = is_window_run(list, i);
+        if (is_window && is_apart && open->is_open) close_share(builder, open);
+        for (uint32_t done = 0; done < run->count;) {
+            run_piece piece = next_piece(builder, part, run, is_window, done);
+            done += piece.count;
+            if (piece.segment != open->segment) continue;
+            if (is_window) {
+                if (!open->is_open) start_share(builder, open);
+                octavo_tile_range range = {piece.first, piece.count, OCTAVO_RUN_WINDOW, builder->window_base};
+                put_range(builder, range);
+            } else {
+                add_tiles(builder, open, piece, run->kind == OCTAVO_MASK_TILE_FULL ? OCTAVO_RUN_FULL : OCTAVO_RUN_EDGE);
+            }
+        }
+    }
+    if (open->is_open) close_share(builder, open);
+}
+
+/* Cuts the list of query tile `tile`: in each segment that it touches, equal shares of at most builder->chunk KV tiles.
+ * Returns how many. */
+static uint32_t cut_list(list_builder *builder, const sequence_part *part, const tile_list *list, uint32_t tile,
+                         uint32_t partial_first) {
+    open_share open = {0u, tile, partial_first, 0u, 0u, 0u, false};
+    uint32_t segment_count = builder->plan->cache->segment_count;
+    open.segment = next_segment(builder, part, list, 0u, &open.left);
+    while (open.segment < segment_count) {
+        cut_segment(builder, part, list, &open);
+        open.segment = next_segment(builder, part, list, open.segment + 1u, &open.left);
+    }
+    return open.partial - partial_first;
 }
 
 /* --- measuring ------------------------------------------------------------------------------------------------------
@@ -215,9 +270,9 @@ typedef struct slice_totals {
 } slice_totals;
 
 static octavo_status count_slice(const octavo_attention *plan, const octavo_attention_run *run,
-                                 const octavo_attention_slice *slice, uint32_t chunk, slice_totals *totals) {
-    octavo_worklist unused = {0};
-    list_builder builder = {plan, run, &unused, NULL, 0u, chunk, 0u, 0u, 0u, 0u};
+                                 const octavo_attention_slice *slice, uint32_t chunk, uint32_t *segment_shares,
+                                 slice_totals *totals) {
+    list_builder builder = {plan, run, NULL, NULL, segment_shares, chunk, 0u, 0u, 0u, 0u};
     octavo_status status = OCTAVO_SUCCESS;
     part_iterator it = {0u, 0u};
     sequence_part part;
@@ -244,24 +299,25 @@ static octavo_status count_slice(const octavo_attention *plan, const octavo_atte
 octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo_attention_run *run,
                                       const octavo_attention_slice *slice, octavo_worklist *list) {
     slice_totals totals;
-    octavo_status status = count_slice(plan, run, slice, UINT32_MAX, &totals);
+    octavo_status status = count_slice(plan, run, slice, UINT32_MAX, NULL, &totals);
     if (status != OCTAVO_SUCCESS) return status;
     uint64_t heads = plan->cache->layout.kv_heads;
     uint64_t wanted = (plan->tuning.workgroups + heads - 1u) / heads;
     uint64_t chunk = (totals.kv_tiles + wanted - 1u) / wanted;
     if (chunk == 0u) chunk = 1u;
-    /* no share may outlast a dispatch's budget by itself */
+    /* No share may outlast a dispatch's budget by itself; rather than that a smaller slice, while there is one. */
     uint64_t budget = plan->tuning.slice_work / ((uint64_t)plan->tuning.rows * OCTAVO_TILE_TOKENS * heads);
     if (budget == 0u) budget = 1u;
+    if (budget > UINT32_MAX) budget = UINT32_MAX;
     if (chunk > budget) chunk = budget;
-    do {
-        list->chunk = chunk > UINT32_MAX ? UINT32_MAX : (uint32_t)chunk;
-        status = count_slice(plan, run, slice, list->chunk, &totals);
-        chunk *= 2u;
-    } while (status == OCTAVO_SUCCESS && totals.partials > plan->partial_capacity && list->chunk < UINT32_MAX / 2u);
-    if (status != OCTAVO_SUCCESS) return status;
-    if (totals.partials > plan->partial_capacity) {
-        return OCTAVO_OUT_OF_DEVICE_MEMORY; /* the recorder tries a smaller slice */
+    uint64_t most = slice->token_count > 1u ? budget : UINT32_MAX;
+    for (;;) {
+        list->chunk = (uint32_t)chunk;
+        status = count_slice(plan, run, slice, list->chunk, NULL, &totals);
+        if (status != OCTAVO_SUCCESS) return status;
+        if (totals.partials <= plan->partial_capacity) break;
+        if (chunk >= most) return OCTAVO_OUT_OF_DEVICE_MEMORY; /* the recorder tries a smaller slice */
+        chunk = 2u * chunk < most ? 2u * chunk : most;
     }
     list->sequence_count = totals.sequences;
     list->tile_count = totals.tiles;
@@ -329,8 +385,7 @@ static void write_tile(uint32_t *at, uint32_t sequence, uint32_t row_first, uint
     at[5] = at[6] = at[7] = 0u;
 }
 
-/* The shares of one segment; the records that all segments share are written with segment 0. */
-static void write_segment(list_builder *builder, const octavo_attention_slice *slice) {
+static void write_parts(list_builder *builder, const octavo_attention_slice *slice) {
     const octavo_attention *plan = builder->plan;
     const octavo_worklist *list = builder->list;
     octavo_status status = OCTAVO_SUCCESS;
@@ -340,21 +395,17 @@ static void write_segment(list_builder *builder, const octavo_attention_slice *s
     while (next_part(plan, builder->run, slice, &it, &part, &status)) {
         builder->page_base = page_at;
         builder->window_base = page_at + page_count(&part.view);
-        if (builder->segment == 0u) {
-            write_sequence(plan, builder->run, slice, &part,
-                           builder->words + list->sequence_offset + sequence * (sizeof(octavo_sequence_record) / 4u));
-            write_pages(plan, builder->run, &part.view, builder->words + page_at);
-        }
+        write_sequence(plan, builder->run, slice, &part,
+                       builder->words + list->sequence_offset + sequence * (sizeof(octavo_sequence_record) / 4u));
+        write_pages(plan, builder->run, &part.view, builder->words + page_at);
         page_at += page_count(&part.view) + window_page_count(plan);
         uint32_t rows_first = part.first * plan->group, rows = part.count * plan->group;
         for (uint32_t row = 0; row < rows; row += plan->tuning.rows, ++tile) {
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
             tile_list runs = list_of_tile(plan, &part, rows_first + row, count);
             uint32_t partials = cut_list(builder, &part, &runs, tile, partial);
-            if (builder->segment == 0u) {
-                write_tile(builder->words + list->tile_offset + tile * (sizeof(octavo_query_tile) / 4u), sequence,
-                           rows_first + row, count, partial, partials);
-            }
+            write_tile(builder->words + list->tile_offset + tile * (sizeof(octavo_query_tile) / 4u), sequence,
+                       rows_first + row, count, partial, partials);
             partial += partials;
         }
         ++sequence;
@@ -364,13 +415,24 @@ static void write_segment(list_builder *builder, const octavo_attention_slice *s
 void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
                            const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words,
                            uint32_t *segment_shares) {
-    list_builder builder = {plan, run, list, words, 0u, list->chunk, 0u, 0u, 0u, 0u};
-    for (uint32_t segment = 0; segment < plan->cache->segment_count; ++segment) {
-        uint32_t before = builder.shares;
-        builder.segment = segment;
-        write_segment(&builder, slice);
-        segment_shares[segment] = builder.shares - before;
+    uint32_t segment_count = plan->cache->segment_count;
+    for (uint32_t i = 0; i < segment_count; ++i) segment_shares[i] = 0u;
+    if (segment_count > 1u) {
+        /* how many shares each segment has tells where they start */
+        slice_totals totals;
+        count_slice(plan, run, slice, list->chunk, segment_shares, &totals);
+        uint32_t start = 0u;
+        for (uint32_t i = 0; i < segment_count; ++i) {
+            uint32_t count = segment_shares[i];
+            segment_shares[i] = start;
+            start += count;
+        }
     }
+    list_builder builder = {plan, run, list, words, segment_shares, list->chunk, 0u, 0u, 0u, 0u};
+    for (uint32_t i = 0; i < list->sequence_offset; ++i) words[i] = 0u;
+    write_parts(&builder, slice);
+    /* now each holds where its shares end */
+    for (uint32_t i = segment_count - 1u; i > 0u; --i) segment_shares[i] -= segment_shares[i - 1u];
     for (uint32_t h = 0; run->sink_logits != NULL && h < plan->info.query_head_count; ++h) {
         union {
             float value;

@@ -1,0 +1,459 @@
+/* The lists that the walk reads, against what the mask, the bookkeeping of the cache and the contract of
+ * octavo_records.h say, key by key, for random batches. */
+#include "attention/attention_worklist.h"
+#include "cache_without_device.h"
+#include "run_tests.h"
+
+#include <string.h>
+
+#define TILES_MAX 48u /* KV tiles of a sequence */
+#define LENGTH_MAX 5000u
+#define GUARD_WORDS 8u
+#define GUARD 0xdeadbeefu
+#define UNSET UINT32_MAX
+
+typedef struct problem {
+    uint64_t seed;
+    uint32_t round;
+    lived_in_cache lived;
+    octavo_attention plan;
+    octavo_attention_run run;
+    octavo_sequence sequences[CACHE_WITHOUT_DEVICE_SEQUENCES];
+    uint32_t query_counts[CACHE_WITHOUT_DEVICE_SEQUENCES];
+    float sinks[1024];
+    uint32_t tokens;
+    uint32_t slices, shares, multiple_shares, window_shares, full_tiles, empty_tiles; /* what the rounds reached */
+} problem;
+
+static problem the_problem;
+
+#define EXPECT(condition)                                                                                              \
+    do {                                                                                                               \
+        if (!(condition)) fail_at(x, __LINE__, #condition);                                                            \
+    } while (0)
+
+static void fail_at(const problem *x, int line, const char *condition) {
+    const octavo_attention *plan = &x->plan;
+    ck_abort_msg(
+        "seed %llu round %u line %d: %s\n  group %u rows %u workgroups %u slice_work %llu capacity %u "
+        "segments %u heads %u window %u/%u/%u causal %d window %u sink %u prefix %u empty %d",
+        (unsigned long long)x->seed, x->round, line, condition, plan->group, plan->tuning.rows, plan->tuning.workgroups,
+        (unsigned long long)plan->tuning.slice_work, plan->partial_capacity, plan->cache->segment_count,
+        plan->cache->layout.kv_heads, plan->cache->info.first_tokens, plan->cache->info.recent_tokens,
+        plan->cache->info.slack_tokens, (int)plan->rule.causal, plan->rule.window, plan->rule.sink, plan->rule.prefix,
+        (int)plan->info.empty_row);
+}
+
+/* --- drawing ---------------------------------------------------------------------------------------------------------
+ */
+
+static uint32_t pick(rng *generator, const uint32_t *values, uint32_t count) {
+    return values[rng_below(generator, count)];
+}
+
+static uint32_t sometimes(rng *generator, uint32_t high) {
+    return rng_below(generator, 2u) != 0u ? 0u : rng_log_between(generator, 1u, high);
+}
+
+static void draw_cache(problem *x, rng *generator) {
+    static const uint32_t heads[] = {1, 2, 3, 4, 8}, dims[] = {32, 64, 80, 128, 256}, bits[] = {2, 3, 3, 4, 16};
+    cache_without_device_info info = {0};
+    info.layer_count = rng_between(generator, 1u, 3u);
+    info.kv_heads = pick(generator, heads, 5u);
+    info.key_dim = pick(generator, dims, 5u);
+    info.value_dim = pick(generator, dims, 5u);
+    info.key_bits = pick(generator, bits, 5u);
+    info.value_bits = pick(generator, bits, 5u);
+    info.sequence_capacity = rng_between(generator, 1u, CACHE_WITHOUT_DEVICE_SEQUENCES);
+    info.first_tokens = sometimes(generator, 128u);
+    info.recent_tokens = sometimes(generator, 300u);
+    info.slack_tokens = sometimes(generator, 100u);
+    info.slot_count = rng_below(generator, 4u) == 0u ? 60u : 800u;
+    info.scratch_tokens = 64u;
+    uint32_t pages = info.slot_count * info.layer_count;
+    if (rng_below(generator, 2u) == 0u) info.pages_per_segment = pages / rng_between(generator, 2u, 25u);
+    lived_in_cache_make(&x->lived, &info, rng_below(generator, 2u) == 0u ? LENGTH_MAX : 600u, generator);
+}
+
+static void draw_plan(problem *x, rng *generator) {
+    static const uint32_t groups[] = {1, 1, 2, 3, 4, 5, 7, 8, 12, 64}, rows[] = {1, 2, 4, 8};
+    octavo_attention *plan = &x->plan;
+    octavo_cache *cache = x->lived.cache;
+    memset(plan, 0, sizeof *plan);
+    plan->cache = cache;
+    plan->group = pick(generator, groups, 10u);
+    plan->info.query_head_count = plan->group * cache->layout.kv_heads;
+    plan->info.empty_row = (octavo_empty_row)rng_below(generator, 3u);
+    plan->rule.causal = rng_below(generator, 3u) != 0u;
+    plan->rule.window = sometimes(generator, 2000u);
+    plan->rule.sink = sometimes(generator, 400u);
+    plan->rule.prefix = sometimes(generator, 600u);
+    plan->tuning.rows = pick(generator, rows, 4u);
+    plan->tuning.workgroups = rng_log_between(generator, 1u, 2000u);
+    plan->tuning.slice_work = UINT64_C(1) << rng_between(generator, 8u, 33u);
+    /* What a plan has at least: see create_scratch of attention_plan.c. */
+    uint32_t token_tiles = (plan->group + plan->tuning.rows - 1u) / plan->tuning.rows;
+    uint32_t least = token_tiles * (2u * cache->segment_count + 1u);
+    plan->partial_capacity = rng_below(generator, 2u) == 0u ? UINT32_MAX : least + sometimes(generator, 4000u);
+    plan->slice_tokens = rng_below(generator, 2u) == 0u ? UINT32_MAX : rng_log_between(generator, 1u, 400u);
+}
+
+/* Sequences in another order than in the cache, some of them left out. */
+static void draw_run(problem *x, rng *generator) {
+    octavo_attention_run *run = &x->run;
+    memset(run, 0, sizeof *run);
+    run->struct_size = sizeof *run;
+    run->layer = rng_below(generator, x->lived.cache->info.layer_count);
+    run->sequences = x->sequences;
+    run->query_counts = x->query_counts;
+    run->sink_logits = rng_below(generator, 3u) == 0u ? x->sinks : NULL;
+    for (uint32_t h = 0; h < x->plan.info.query_head_count; ++h) x->sinks[h] = (float)h - 3.25f;
+    uint32_t turn = rng_below(generator, x->lived.count), work = 0u;
+    x->tokens = 0u;
+    for (uint32_t i = 0; i < x->lived.count; ++i) {
+        if (rng_below(generator, 6u) == 0u) continue;
+        octavo_sequence sequence = x->lived.sequences[(i + turn) % x->lived.count];
+        octavo_cache_view view;
+        ck_assert_uint_eq(octavo_cache_table_view(x->lived.cache->table, sequence, run->layer, &view), OCTAVO_SUCCESS);
+        uint32_t most = rng_below(generator, 2u) == 0u ? 16u : 300u;
+        uint32_t count = rng_below(generator, 8u) == 0u ? 0u : rng_log_between(generator, 1u, most);
+        /* (position, key) pairs that are looked at */
+        while (count > 1u && (work + count * (view.length + 100u) > 400000u || count * x->plan.group > 3000u)) {
+            count /= 2u;
+        }
+        work += count * view.length;
+        x->sequences[run->sequence_count] = sequence;
+        x->query_counts[run->sequence_count++] = count;
+        x->tokens += count;
+    }
+}
+
+/* --- a tile of queries -----------------------------------------------------------------------------------------------
+ */
+
+/* Which KV tiles the rows of a query tile see. */
+typedef struct seen_tiles {
+    int64_t p_first, p_last;
+    uint32_t length, packed_begin, packed_end;
+    bool any[TILES_MAX]; /* a row sees a packed key of the tile */
+    bool all[TILES_MAX]; /* all rows see all 128 keys, all of them packed */
+} seen_tiles;
+
+static bool visible_by_the_rule(const octavo_mask_rule *rule, int64_t p, int64_t j) {
+    int64_t distance = p > j ? p - j : j - p;
+    int64_t window = rule->window;
+    if (j < (int64_t)rule->prefix) return true;
+    if (rule->causal && j > p) return false;
+    return window == 0 || j < (int64_t)rule->sink || (rule->causal ? j > p - window : distance < window);
+}
+
+static void look(const octavo_attention *plan, const octavo_cache_view *view, int64_t p_first, int64_t p_last,
+                 seen_tiles *seen) {
+    memset(seen->any, 0, sizeof seen->any);
+    for (uint32_t t = 0; t < TILES_MAX; ++t) {
+        seen->all[t] = 128u * t >= view->packed_begin && 128u * (t + 1u) <= view->packed_end;
+    }
+    seen->p_first = p_first;
+    seen->p_last = p_last;
+    static bool sees[LENGTH_MAX + 1u];
+    for (int64_t p = p_first; p <= p_last; ++p) {
+        bool is_empty = true;
+        for (uint32_t j = 0; j < view->length; ++j) {
+            sees[j] = visible_by_the_rule(&plan->rule, p, j);
+            is_empty = is_empty && !sees[j];
+        }
+        bool attends_all = is_empty && plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO;
+        for (uint32_t j = 0; j < view->length; ++j) {
+            bool is_packed = j >= view->packed_begin && j < view->packed_end;
+            if (sees[j] || attends_all)
+                seen->any[j / 128u] = seen->any[j / 128u] || is_packed;
+            else
+                seen->all[j / 128u] = false;
+        }
+        /* an empty row that attends to all is told by the edge test only */
+        for (uint32_t t = 0; t < TILES_MAX; ++t) seen->all[t] = seen->all[t] && !is_empty;
+    }
+}
+
+/* --- a slice ---------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct slice_reader {
+    const octavo_worklist *list;
+    const uint32_t *words;
+    const uint32_t *share_segment;    /* [share] */
+    const uint32_t *share_of_partial; /* [partial] */
+    uint8_t *range_used;              /* [range] */
+    uint32_t window_base, page_base;  /* of the sequence */
+    uint32_t call_single_token;       /* the slice is one token */
+} slice_reader;
+
+/* The token that window token n is, and its place: the twin of window_word in the walk. */
+static octavo_page_place window_place(const octavo_cache *cache, const octavo_cache_view *view, uint32_t layer,
+                                      uint32_t n, uint32_t *page_index) {
+    const octavo_cache_info *info = &cache->info;
+    uint32_t token = n < view->packed_begin ? n : view->packed_end + (n - view->packed_begin);
+    uint32_t row =
+        token < info->first_tokens ? token : info->first_tokens + token % (info->recent_tokens + info->slack_tokens);
+    *page_index = row / cache->layout.window_rows_per_page;
+    return octavo_cache_page_place(cache, view->window_slots[*page_index], layer);
+}
+
+/* Counts what a share covers; returns its KV tiles. */
+static uint32_t read_share(problem *x, const slice_reader *reader, const octavo_cache_view *view,
+                           const seen_tiles *seen, uint32_t share, uint8_t *tiles, uint8_t *windows, bool *has_window) {
+    const octavo_cache *cache = x->plan.cache;
+    const octavo_worklist *list = reader->list;
+    const uint32_t *at = reader->words + list->share_offset + 4u * share;
+    uint32_t segment = reader->share_segment[share], total = 0u;
+    uint32_t window_tokens = view->packed_begin + (view->length - view->packed_end);
+    EXPECT(at[2] > 0u && at[1] + at[2] <= list->range_count);
+    for (uint32_t r = at[1]; r < at[1] + at[2]; ++r) {
+        const uint32_t *words = reader->words + list->range_offset + 4u * r;
+        octavo_tile_range range = {words[0], words[1], words[2], words[3]};
+        EXPECT(range.count > 0u && reader->range_used[r] == 0u);
+        reader->range_used[r] = 1u;
+        if (range.kind == OCTAVO_RUN_WINDOW) {
+            *has_window = true;
+            EXPECT(range.first + range.count <= window_tokens && range.pages == reader->window_base);
+            for (uint32_t n = range.first; n < range.first + range.count; ++n) {
+                uint32_t page_index;
+                octavo_page_place place = window_place(cache, view, x->run.layer, n, &page_index);
+                EXPECT(place.segment == segment && reader->words[range.pages + page_index] == place.page);
+                EXPECT(windows[n]++ == 0u);
+            }
+            continue;
+        }
+        EXPECT(range.kind == OCTAVO_RUN_FULL || range.kind == OCTAVO_RUN_EDGE);
+        EXPECT(range.first + range.count <= (view->length + 127u) / 128u);
+        EXPECT(range.pages == reader->page_base + range.first);
+        for (uint32_t t = range.first; t < range.first + range.count; ++t) {
+            octavo_page_place place = octavo_cache_page_place(cache, view->slots[t], x->run.layer);
+            EXPECT(place.segment == segment && reader->words[range.pages + t - range.first] == place.page);
+            EXPECT(tiles[t]++ == 0u);
+            if (range.kind == OCTAVO_RUN_FULL) EXPECT(seen->all[t]);
+            if (range.kind == OCTAVO_RUN_FULL) x->full_tiles += 1u;
+        }
+        total += range.count;
+    }
+    return total;
+}
+
+/* The shares of query tile `tile`; returns their number. */
+static uint32_t check_tile(problem *x, const slice_reader *reader, const octavo_cache_view *view,
+                           const seen_tiles *seen, uint32_t tile) {
+    static uint8_t tiles[TILES_MAX], windows[LENGTH_MAX + 1u];
+    const octavo_worklist *list = reader->list;
+    const uint32_t *at = reader->words + list->tile_offset + 8u * tile;
+    uint32_t window_tokens = view->packed_begin + (view->length - view->packed_end);
+    uint32_t largest = 0u, smallest = UINT32_MAX, window_only = 0u;
+    memset(tiles, 0, sizeof tiles);
+    memset(windows, 0, window_tokens);
+    for (uint32_t p = at[3]; p < at[3] + at[4]; ++p) {
+        uint32_t share = reader->share_of_partial[p];
+        EXPECT(share != UNSET && reader->words[list->share_offset + 4u * share] == tile);
+        bool has_window = false;
+        uint32_t count = read_share(x, reader, view, seen, share, tiles, windows, &has_window);
+        EXPECT(count > 0u || has_window);
+        window_only += count == 0u ? 1u : 0u;
+        if (count > largest) largest = count;
+        if (count > 0u && count < smallest) smallest = count;
+    }
+    for (uint32_t t = 0; t < TILES_MAX; ++t) EXPECT((tiles[t] != 0u) == seen->any[t]);
+    for (uint32_t n = 0; n < window_tokens; ++n) EXPECT(windows[n] == 1u);
+    if (x->plan.cache->segment_count == 1u && largest > 0u) EXPECT(largest - smallest <= 1u);
+    EXPECT(largest <= list->chunk);
+    uint64_t work = (uint64_t)largest * x->plan.tuning.rows * 128u * x->plan.cache->layout.kv_heads;
+    /* what cannot be cut further may be more: one KV tile, or one token when scratch memory holds no more partials */
+    bool is_bound = x->plan.partial_capacity != UINT32_MAX && reader->call_single_token != 0u;
+    EXPECT(work <= x->plan.tuning.slice_work || largest <= 1u || is_bound);
+    x->multiple_shares += at[4] > 1u ? 1u : 0u;
+    x->window_shares += window_only;
+    x->empty_tiles += at[4] == 0u ? 1u : 0u;
+    return at[4];
+}
+
+static void check_record(problem *x, const uint32_t *at, const octavo_cache_view *view, uint32_t sequence,
+                         uint32_t call_token, uint32_t slice_first) {
+    octavo_sequence_record record;
+    memcpy(&record, at, sizeof record);
+    const octavo_cache_info *info = &x->plan.cache->info;
+    EXPECT(record.key_count == view->length);
+    EXPECT(record.position == (int32_t)view->length - (int32_t)x->query_counts[sequence]);
+    EXPECT(record.row_base == (call_token - slice_first) * x->plan.group && record.token_base == call_token);
+    EXPECT(record.packed_begin == view->packed_begin && record.packed_end == view->packed_end);
+    EXPECT(record.window_first == view->packed_begin && record.window_base == info->first_tokens);
+    EXPECT(record.window_ring == (info->recent_tokens != 0u ? info->recent_tokens + info->slack_tokens : 1u));
+    EXPECT(record.seed == x->run.layer + 1u);
+}
+
+static void check_slice(problem *x, const octavo_attention_slice *slice, slice_reader *reader) {
+    const octavo_attention *plan = &x->plan;
+    const octavo_worklist *list = reader->list;
+    static seen_tiles seen;
+    uint32_t record = 0u, tile = 0u, partial = 0u, page = list->page_offset, call_token = 0u;
+    uint32_t end = slice->token_first + slice->token_count;
+    for (uint32_t s = 0; s < x->run.sequence_count; call_token += x->query_counts[s++]) {
+        uint32_t first = call_token > slice->token_first ? call_token : slice->token_first;
+        uint32_t last = call_token + x->query_counts[s] < end ? call_token + x->query_counts[s] : end;
+        if (first >= last) continue;
+        octavo_cache_view view;
+        EXPECT(octavo_cache_table_view(plan->cache->table, x->sequences[s], x->run.layer, &view) == OCTAVO_SUCCESS);
+        check_record(x, reader->words + list->sequence_offset + 12u * record, &view, s, call_token, slice->token_first);
+        reader->page_base = page;
+        reader->window_base = page + (view.length + 127u) / 128u;
+        uint32_t row = (first - call_token) * plan->group, row_end = (last - call_token) * plan->group;
+        seen.p_first = seen.p_last = INT64_MAX;
+        for (; row < row_end; ++tile) {
+            const uint32_t *at = reader->words + list->tile_offset + 8u * tile;
+            EXPECT(tile < list->tile_count && at[0] == record && at[1] == row && at[2] > 0u && at[3] == partial);
+            EXPECT(at[2] <= plan->tuning.rows && row + at[2] <= row_end);
+            EXPECT(at[2] == plan->tuning.rows || row + at[2] == row_end);
+            int64_t p = (int64_t)view.length - (int64_t)x->query_counts[s];
+            int64_t p_first = p + row / plan->group, p_last = p + (row + at[2] - 1u) / plan->group;
+            if (p_first != seen.p_first || p_last != seen.p_last) look(plan, &view, p_first, p_last, &seen);
+            EXPECT(at[3] + at[4] <= list->partial_count);
+            partial += check_tile(x, reader, &view, &seen, tile);
+            row += at[2];
+        }
+        octavo_cache_table_info table = {0};
+        table.first_tokens = plan->cache->info.first_tokens;
+        table.recent_tokens = plan->cache->info.recent_tokens;
+        table.slack_tokens = plan->cache->info.slack_tokens;
+        table.window_rows_per_page = plan->cache->layout.window_rows_per_page;
+        page = reader->window_base + octavo_cache_window_slots(&table);
+        record += 1u;
+    }
+    EXPECT(record == list->sequence_count && tile == list->tile_count && partial == list->partial_count);
+    EXPECT(page == list->page_offset + list->page_count);
+    for (uint32_t r = 0; r < list->range_count; ++r) EXPECT(reader->range_used[r] == 1u);
+}
+
+static void *some(uint32_t count, size_t size) {
+    void *memory = calloc((size_t)count + 1u, size);
+    ck_assert_ptr_nonnull(memory);
+    return memory;
+}
+
+static void write_and_check(problem *x, const octavo_attention_slice *slice, const octavo_worklist *list) {
+    uint32_t segments = x->plan.cache->segment_count, share = 0u;
+    uint32_t *words = some(list->word_count + 2u * GUARD_WORDS, sizeof *words);
+    uint32_t *segment_shares = some(segments, sizeof *segment_shares);
+    uint32_t *share_segment = some(list->share_count, sizeof *share_segment);
+    uint32_t *share_of_partial = some(list->partial_count, sizeof *share_of_partial);
+    uint8_t *range_used = some(list->range_count, 1u);
+    for (uint32_t i = 0; i < list->word_count + 2u * GUARD_WORDS; ++i) words[i] = GUARD;
+    octavo_worklist_write(&x->plan, &x->run, slice, list, words + GUARD_WORDS, segment_shares);
+    for (uint32_t i = 0; i < GUARD_WORDS; ++i) {
+        EXPECT(words[i] == GUARD && words[GUARD_WORDS + list->word_count + i] == GUARD);
+    }
+    const uint32_t *lists = words + GUARD_WORDS;
+    for (uint32_t i = 4u; i < list->word_count; ++i) EXPECT(lists[i] != GUARD);
+    EXPECT(list->partial_count <= x->plan.partial_capacity && list->share_count == list->partial_count);
+    for (uint32_t p = 0; p < list->partial_count; ++p) share_of_partial[p] = UNSET;
+    for (uint32_t segment = 0; segment < segments; ++segment) {
+        EXPECT(segment_shares[segment] <= list->share_count - share);
+        for (uint32_t i = 0; i < segment_shares[segment]; ++i, ++share) {
+            uint32_t partial = lists[list->share_offset + 4u * share + 3u];
+            EXPECT(partial < list->partial_count && share_of_partial[partial] == UNSET);
+            share_segment[share] = segment;
+            share_of_partial[partial] = share;
+        }
+    }
+    EXPECT(share == list->share_count);
+    EXPECT((list->sink_offset != 0u) == (x->run.sink_logits != NULL));
+    for (uint32_t h = 0; list->sink_offset != 0u && h < x->plan.info.query_head_count; ++h) {
+        EXPECT(memcmp(&lists[list->sink_offset + h], &x->sinks[h], 4u) == 0);
+    }
+    slice_reader reader = {list, lists, share_segment, share_of_partial, range_used, 0u, 0u, slice->token_count == 1u};
+    check_slice(x, slice, &reader);
+    x->slices += 1u;
+    x->shares += list->share_count;
+    free(words);
+    free(segment_shares);
+    free(share_segment);
+    free(share_of_partial);
+    free(range_used);
+}
+
+/* All slices of a call, each the largest that fits, as the recorder takes them. */
+static void check_call(problem *x) {
+    octavo_attention_slice slice;
+    for (uint32_t token = 0; token < x->tokens; token += slice.token_count) {
+        octavo_worklist list;
+        octavo_status status;
+        uint32_t left = x->tokens - token;
+        slice = (octavo_attention_slice){token, left < x->plan.slice_tokens ? left : x->plan.slice_tokens};
+        while ((status = octavo_worklist_measure(&x->plan, &x->run, &slice, &list)) == OCTAVO_OUT_OF_DEVICE_MEMORY &&
+               slice.token_count > 1u) {
+            slice.token_count /= 2u;
+        }
+        EXPECT(status == OCTAVO_SUCCESS); /* a single token always fits */
+        write_and_check(x, &slice, &list);
+    }
+}
+
+START_TEST(lists_cover_every_visible_key_once) {
+    problem *x = &the_problem;
+    rng generator;
+    x->seed = rng_test_seed(20260u);
+    rng_seed(&generator, x->seed);
+    for (x->round = 0u; x->round < 1500u; ++x->round) {
+        draw_cache(x, &generator);
+        draw_plan(x, &generator);
+        draw_run(x, &generator);
+        check_call(x);
+        cache_without_device_destroy(x->lived.cache);
+    }
+    /* the draw reaches what it is for */
+    EXPECT(x->slices > x->round && x->multiple_shares > 1000u && x->window_shares > 100u);
+    EXPECT(x->full_tiles > 1000u && x->empty_tiles > 100u);
+}
+END_TEST
+
+/* A sequence whose pages lie in two segments by turns: a share for each segment, not for each page. */
+START_TEST(pages_by_turns_in_two_segments) {
+    enum { HALF = 19, TOKENS = 2 * HALF * 128 };
+    problem *x = &the_problem;
+    memset(x, 0, sizeof *x);
+    cache_without_device_info info = {1u, 2u, 64u, 64u, 3u, 3u, 2u * HALF, 2u * HALF, 0u, 0u, 0u, HALF, 64u};
+    octavo_cache *cache = cache_without_device_create(&info);
+    octavo_sequence small[2 * HALF];
+    uint32_t count = 1u;
+    for (uint32_t i = 0; i < 2u * HALF; ++i) {
+        EXPECT(octavo_cache_table_sequence_create(cache->table, 0u, &small[i]) == OCTAVO_SUCCESS);
+        EXPECT(cache_without_device_append(cache, 0u, 1u, &small[i], &count, NULL, NULL) == OCTAVO_SUCCESS);
+    }
+    for (uint32_t i = 0; i < 2u * HALF; ++i) {
+        octavo_cache_table_sequence_destroy(cache->table, small[i / 2u + (i % 2u) * HALF]);
+    }
+    x->lived.cache = cache;
+    x->plan.cache = cache;
+    x->plan.group = 1u;
+    x->plan.info.query_head_count = 2u;
+    x->plan.rule.causal = true;
+    x->plan.tuning.rows = 1u;
+    x->plan.tuning.workgroups = 1000u;
+    x->plan.tuning.slice_work = UINT64_C(1) << 33;
+    x->plan.partial_capacity = 2u * 2u + 1u; /* what create_scratch has at least, for one token */
+    x->plan.slice_tokens = UINT32_MAX;
+    EXPECT(octavo_cache_table_sequence_create(cache->table, 0u, &x->sequences[0]) == OCTAVO_SUCCESS);
+    count = TOKENS;
+    EXPECT(cache_without_device_append(cache, 0u, 1u, x->sequences, &count, NULL, NULL) == OCTAVO_SUCCESS);
+    octavo_cache_view view;
+    EXPECT(octavo_cache_table_view(cache->table, x->sequences[0], 0u, &view) == OCTAVO_SUCCESS);
+    for (uint32_t i = 1; i < 2u * HALF; ++i) EXPECT(view.slots[i] / HALF != view.slots[i - 1u] / HALF);
+    x->query_counts[0] = x->tokens = 3u;
+    x->run.sequence_count = 1u;
+    x->run.sequences = x->sequences;
+    x->run.query_counts = x->query_counts;
+    check_call(x);
+    EXPECT(x->slices >= 1u && x->multiple_shares == 3u);
+    cache_without_device_destroy(cache);
+}
+END_TEST
+
+int main(void) {
+    const TTest *tests[] = {lists_cover_every_visible_key_once, pages_by_turns_in_two_segments};
+    return run_tests("attention_worklist", tests, sizeof tests / sizeof tests[0], 600.0);
+}
