@@ -21,8 +21,8 @@ typedef struct octavo_device octavo_device;
 
 /* Optional abilities of a device that Octavo uses, each with a fallback. */
 typedef enum octavo_capability {
-    OCTAVO_CAPABILITY_INT_DOT = 1u << 0,           /* shaderIntegerDotProduct, accelerated 4x8 bit packed */
-    OCTAVO_CAPABILITY_SUBGROUP = 1u << 1,          /* arithmetic in compute, required size and full subgroups */
+    OCTAVO_CAPABILITY_INT_DOT = 1u << 0,           /* shaderIntegerDotProduct */
+    OCTAVO_CAPABILITY_SUBGROUP = 1u << 1,          /* arithmetic in compute, full subgroups of a size known beforehand */
     OCTAVO_CAPABILITY_PUSH_DESCRIPTOR = 1u << 2,   /* VK_KHR_push_descriptor */
     OCTAVO_CAPABILITY_TIMESTAMPS = 1u << 3,        /* the queue family writes timestamps */
     OCTAVO_CAPABILITY_PIPELINE_STATISTICS = 1u << 4, /* VK_KHR_pipeline_executable_properties */

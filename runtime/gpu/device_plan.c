@@ -67,14 +67,18 @@ static VkBool32 check_memory(const octavo_device_snapshot *s, octavo_device_plan
     return VK_FALSE;
 }
 
+/* One size needs no choice, and drivers of such devices often offer none: GCN, NVK, Apple. */
+VkBool32 octavo_gpu_requires_subgroup_size(const octavo_device_snapshot *s) {
+    return s->features.subgroup_size_control && (s->required_subgroup_size_stages & VK_SHADER_STAGE_COMPUTE_BIT);
+}
+
 static uint32_t subgroup_capability(const octavo_device_snapshot *s) {
     const VkSubgroupFeatureFlags operations = VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+    const VkBool32 known_size = octavo_gpu_requires_subgroup_size(s) || s->min_subgroup_size == s->max_subgroup_size;
     VkBool32 usable = (s->subgroup_stages & VK_SHADER_STAGE_COMPUTE_BIT) &&
-                      (s->subgroup_operations & operations) == operations && s->features.subgroup_size_control &&
-                      s->features.compute_full_subgroups &&
-                      octavo_gpu_has_extension(s, OCTAVO_GPU_EXTENSION_SUBGROUP_SIZE_CONTROL) &&
-                      (s->required_subgroup_size_stages & VK_SHADER_STAGE_COMPUTE_BIT) && s->min_subgroup_size > 0 &&
-                      s->max_subgroup_size >= s->min_subgroup_size;
+                      (s->subgroup_operations & operations) == operations && s->features.compute_full_subgroups &&
+                      octavo_gpu_has_extension(s, OCTAVO_GPU_EXTENSION_SUBGROUP_SIZE_CONTROL) && known_size &&
+                      s->min_subgroup_size > 0 && s->max_subgroup_size >= s->min_subgroup_size;
     return usable ? OCTAVO_CAPABILITY_SUBGROUP : 0;
 }
 

@@ -30,6 +30,9 @@ typedef struct octavo_device_plan {
 void octavo_gpu_plan_device(const octavo_device_snapshot *snapshot, const octavo_device_plan_options *options,
                             octavo_device_plan *plan);
 
+/* Whether a pipeline can name its subgroup size; without it OCTAVO_CAPABILITY_SUBGROUP means that there is one size. */
+VkBool32 octavo_gpu_requires_subgroup_size(const octavo_device_snapshot *snapshot);
+
 /* Order of preference of device types: 0 is best. */
 uint32_t octavo_gpu_type_rank(VkPhysicalDeviceType type);
 /* Whether a is the better choice by policy (both usable). */

@@ -69,9 +69,11 @@ typedef struct octavo_device_snapshot {
     uint32_t max_compute_workgroup_subgroups;      /* for a required size; 0: not told */
     VkShaderStageFlags subgroup_stages;            /* that have subgroup operations */
     VkSubgroupFeatureFlags subgroup_operations;
-    VkShaderStageFlags required_subgroup_size_stages;
+    VkShaderStageFlags required_subgroup_size_stages; /* often 0 where there is one size only */
 
     VkBool32 int_dot_accelerated; /* signed and unsigned 4x8 bit packed dot products are faster than their expansion */
+    VkBool32 int_dot_unsigned_accelerated; /* both unsigned */
+    VkBool32 int_dot_mixed_accelerated;    /* one signed, one unsigned; Adreno has these two only */
 
     VkShaderStageFlags matrix_stages;
     uint32_t matrix_shape_count;

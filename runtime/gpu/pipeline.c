@@ -75,11 +75,12 @@ static octavo_status compile(octavo_gpu_pipeline *pipeline, const octavo_gpu_pip
     VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = info->required_subgroup_size};
+    const VkBool32 names_size = info->required_subgroup_size && octavo_gpu_requires_subgroup_size(&device->snapshot);
     VkComputePipelineCreateInfo create = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .flags = pipeline->has_statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                  .pNext = info->required_subgroup_size ? &subgroup : NULL,
+                  .pNext = names_size ? &subgroup : NULL,
                   .flags =
                       info->required_subgroup_size ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,

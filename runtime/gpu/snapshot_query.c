@@ -120,6 +120,8 @@ static void query_properties(const octavo_gpu_instance_table *vk, VkPhysicalDevi
     s->required_subgroup_size_stages = size_control.requiredSubgroupSizeStages;
     s->int_dot_accelerated = int_dot.integerDotProduct4x8BitPackedSignedAccelerated &&
                              int_dot.integerDotProduct4x8BitPackedUnsignedAccelerated;
+    s->int_dot_unsigned_accelerated = int_dot.integerDotProduct4x8BitPackedUnsignedAccelerated;
+    s->int_dot_mixed_accelerated = int_dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
     s->max_push_descriptors = push.maxPushDescriptors;
     s->matrix_stages = matrix.cooperativeMatrixSupportedStages;
     if (sm.shaderSMCount) {

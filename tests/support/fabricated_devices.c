@@ -109,7 +109,7 @@ static void add_float16(octavo_device_snapshot *s) {
 static void add_int_dot(octavo_device_snapshot *s, VkBool32 accelerated) {
     s->extensions |= OCTAVO_GPU_EXTENSION_INTEGER_DOT_PRODUCT;
     s->features.shader_integer_dot_product = VK_TRUE;
-    s->int_dot_accelerated = accelerated;
+    s->int_dot_accelerated = s->int_dot_unsigned_accelerated = s->int_dot_mixed_accelerated = accelerated;
 }
 
 static void add_push_descriptor(octavo_device_snapshot *s) {
@@ -213,6 +213,7 @@ static void fabricate_mobile(fabricated_device which, octavo_device_snapshot *s)
         add_size_control(s);
         add_float16(s);
         add_int_dot(s, VK_TRUE);
+        s->int_dot_accelerated = VK_FALSE; /* Turnip: unsigned and mixed only */
         add_push_descriptor(s);
         add_memory_model(s);
         break;
@@ -299,6 +300,7 @@ void fabricate_device(fabricated_device which, octavo_device_snapshot *s) {
         s->features.shader_float16 = VK_FALSE; /* RADV offers f16 arithmetic from GFX9 on */
         set_subgroups(s, 64, 64, 64);
         add_size_control(s);
+        s->required_subgroup_size_stages = 0; /* as RADV says where there is one size */
         add_int_dot(s, VK_FALSE);
         s->core_count = 36;
         s->subgroups_per_core = 40;

@@ -125,7 +125,8 @@ static void fill_structure(VkBaseOutStructure *structure) {
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES: {
         VkPhysicalDeviceShaderIntegerDotProductProperties *dot = p;
         dot->integerDotProduct4x8BitPackedSignedAccelerated = s->int_dot_accelerated;
-        dot->integerDotProduct4x8BitPackedUnsignedAccelerated = s->int_dot_accelerated;
+        dot->integerDotProduct4x8BitPackedUnsignedAccelerated = s->int_dot_unsigned_accelerated;
+        dot->integerDotProduct4x8BitPackedMixedSignednessAccelerated = s->int_dot_mixed_accelerated;
         break;
     }
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PUSH_DESCRIPTOR_PROPERTIES_KHR:

@@ -108,6 +108,54 @@ START_TEST(test_dispatch_descriptor_set) {
 }
 END_TEST
 
+/* The size is named where it can be chosen; where there is one, full subgroups are enough. */
+START_TEST(test_subgroup_size_of_a_pipeline) {
+    static const struct {
+        fabricated_device device;
+        uint32_t size;
+        VkBool32 named;
+        octavo_status status;
+    } cases[] = {{FABRICATED_RDNA3, 32, VK_TRUE, OCTAVO_SUCCESS},
+                 {FABRICATED_RDNA3, 0, VK_FALSE, OCTAVO_SUCCESS},
+                 {FABRICATED_RDNA3, 16, VK_FALSE, OCTAVO_UNSUPPORTED},
+                 {FABRICATED_RDNA3, 48, VK_FALSE, OCTAVO_UNSUPPORTED},
+                 {FABRICATED_GCN_POLARIS, 64, VK_FALSE, OCTAVO_SUCCESS},
+                 {FABRICATED_GCN_POLARIS, 32, VK_FALSE, OCTAVO_UNSUPPORTED},
+                 {FABRICATED_MALI_G52, 8, VK_FALSE, OCTAVO_UNSUPPORTED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        octavo_device_snapshot s;
+        octavo_device *device = NULL;
+        octavo_frame *frame = NULL;
+        octavo_commands *commands = NULL;
+        octavo_gpu_pipeline *pipeline = NULL;
+        ck_assert_int_eq(fake_device_open(cases[i].device, &s, NULL, NULL, &device), OCTAVO_SUCCESS);
+        octavo_gpu_pipeline_info info = test_scale_pipeline_info(3, 64);
+        info.binding_count = 0;
+        info.required_subgroup_size = cases[i].size;
+        ck_assert_int_eq(octavo_gpu_pipeline_create(device, &info, &pipeline), cases[i].status);
+        if (pipeline) {
+            VkCommandBuffer command_buffer;
+            uint32_t count;
+            const uint32_t push[2] = {0, 0};
+            ck_assert_int_eq(octavo_frame_create(device, 0, &frame), OCTAVO_SUCCESS);
+            ck_assert_int_eq(octavo_commands_create(device, &commands), OCTAVO_SUCCESS);
+            ck_assert_int_eq(octavo_commands_begin(commands, &command_buffer), OCTAVO_SUCCESS);
+            ck_assert_int_eq(octavo_gpu_dispatch(frame, command_buffer, pipeline, NULL, push, 1, 1, 1), OCTAVO_SUCCESS);
+            const fake_command *c = fake_commands(command_buffer, &count);
+            const VkPipelineShaderStageCreateInfo *stage = &fake_pipeline_info(c[count - 1].pipeline)->stage;
+            ck_assert_msg((stage->pNext != NULL) == cases[i].named, "case %zu", i);
+            ck_assert_uint_eq(stage->flags,
+                              cases[i].size ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0);
+        }
+        octavo_gpu_pipeline_destroy(pipeline);
+        octavo_commands_destroy(commands);
+        octavo_frame_destroy(frame);
+        octavo_device_destroy(device);
+        ck_assert_uint_eq(fake_live_objects(), 0);
+    }
+}
+END_TEST
+
 /* Each call that can fail does so once, in each of three ways: a status, nothing left, everything destroyable. */
 static void check_failures(VkResult result, VkBool32 sticky, octavo_status expected, uint32_t hidden) {
     uint32_t calls = 1;
@@ -353,6 +401,7 @@ int main(void) {
     const TTest *const tests[] = {test_snapshot_query,
                                   test_dispatch_push_descriptor,
                                   test_dispatch_descriptor_set,
+                                  test_subgroup_size_of_a_pipeline,
                                   test_out_of_host_memory_of_the_driver,
                                   test_out_of_device_memory,
                                   test_device_lost,
