@@ -3,8 +3,10 @@
 // (at most 32 tokens, all in one group of 32) of one KV head. Each word of a page is written by one invocation of one
 // workgroup: two sequences never share a writable page, and two entries never share a group.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
 #include "lib/group_codes.glsl"
+#include "lib/half_bits.glsl"
 #include "lib/page_layout.glsl"
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
@@ -40,7 +42,7 @@ float row_value(uint row_at, uint channel) {
 }
 
 uint half_pair(uint row_at, uint channel) {
-    return packHalf2x16(vec2(row_value(row_at, channel), row_value(row_at, channel + 1u)));
+    return half_bits(row_value(row_at, channel)) | (half_bits(row_value(row_at, channel + 1u)) << 16);
 }
 
 void pack_keys(uint tile) {
@@ -53,10 +55,10 @@ void pack_keys(uint tile) {
             }
         } else {
             uint words[4] = uint[4](0u, 0u, 0u, 0u);
-            for (uint c = 0u; c < 32u; ++c) {
+            [[unroll]] for (uint c = 0u; c < 32u; ++c) {
                 put_code(KEY_BITS, words, c, code_of(KEY_BITS, at, g * 32u + c));
             }
-            for (uint w = 0u; w < KEY_BITS; ++w) {
+            [[unroll]] for (uint w = 0u; w < KEY_BITS; ++w) {
                 pool[tile + tile_word(KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, first + token, g * KEY_BITS + w)] = words[w];
             }
         }
@@ -70,7 +72,7 @@ void pack_values(uint tile) {
         if (VALUE_BITS == 16u) {
             for (uint token = 0u; token < count; ++token) {
                 const uint at = tile + tile_word(VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + (slot + token) / 2u);
-                const uint bits = packHalf2x16(vec2(row_value(value_row(token), channel), 0.0)) & 0xffffu;
+                const uint bits = half_bits(row_value(value_row(token), channel));
                 pool[at] = ((slot + token) & 1u) == 0u ? (pool[at] & 0xffff0000u) | bits : (pool[at] & 0xffffu) | (bits << 16);
             }
         } else {
@@ -79,7 +81,7 @@ void pack_values(uint tile) {
                 put_code(VALUE_BITS, words, slot + token, code_of(VALUE_BITS, value_row(token), channel));
                 code_mask(VALUE_BITS, mask, slot + token);
             }
-            for (uint w = 0u; w < VALUE_BITS; ++w) {
+            [[unroll]] for (uint w = 0u; w < VALUE_BITS; ++w) {
                 const uint at = tile + tile_word(VALUE_ROW_WORDS, VALUE_PAD, channel, g * VALUE_BITS + w);
                 pool[at] = (pool[at] & ~mask[w]) | words[w];
             }
@@ -95,11 +97,18 @@ void pack_scales(uint scales) {
     }
 }
 
+// A row that is not finite is NaN in all channels, as its codes are.
+uint window_pair(const uint bits, uint row_at, uint channel) {
+    const bool not_finite = bits < 16u && scratch[row_at + OCTAVO_ROW_SCALE] == OCTAVO_SCALE_NAN;
+    return not_finite ? OCTAVO_SCALE_NAN * 0x10001u : half_pair(row_at, channel);
+}
+
 void pack_window(uint page) {
     for (uint i = lane; i < count * WINDOW_HEAD_WORDS; i += gl_WorkGroupSize.x) {
         const uint token = i / WINDOW_HEAD_WORDS, w = i % WINDOW_HEAD_WORDS;
         pool[page * push.head_count * HEAD_WORDS + ((first + token) * push.head_count + head) * WINDOW_HEAD_WORDS + w] =
-            w < WINDOW_KEY_WORDS ? half_pair(key_row(token), 2u * w) : half_pair(value_row(token), 2u * (w - WINDOW_KEY_WORDS));
+            w < WINDOW_KEY_WORDS ? window_pair(KEY_BITS, key_row(token), 2u * w)
+                                 : window_pair(VALUE_BITS, value_row(token), 2u * (w - WINDOW_KEY_WORDS));
     }
 }
 

@@ -113,20 +113,56 @@ void octavo_attention_plan_destroy(octavo_attention *plan) {
     octavo_gpu_release(device, plan, sizeof *plan);
 }
 
-/* One variant from tuning to proof. */
-static octavo_status try_variant(const octavo_attention_info *info, const octavo_kernel_variant *variant,
-                                 octavo_attention **attention) {
+#define STATISTICS_MAX 64u
+
+static bool spills(const octavo_device *device, const octavo_gpu_pipeline *pipeline) {
+    if ((octavo_gpu_capabilities(device) & OCTAVO_CAPABILITY_PIPELINE_STATISTICS) == 0u) return false;
+    octavo_gpu_statistic statistics[STATISTICS_MAX];
+    uint32_t count = STATISTICS_MAX;
+    if (octavo_gpu_pipeline_statistics(pipeline, &count, statistics) != OCTAVO_SUCCESS) return false;
+    for (uint32_t i = 0; i < count && i < STATISTICS_MAX; ++i) {
+        if (octavo_kernel_is_spill(statistics[i].name, statistics[i].value)) return true;
+    }
+    return false;
+}
+
+/* The first rung that the driver's compiler takes without spilling, as far as it tells; the last one where all spill.
+ */
+static octavo_status climb_down(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                                octavo_attention **attention) {
     octavo_cache *cache = info->cache;
     octavo_attention probe; /* only to resolve the phase and the group */
     memset(&probe, 0, sizeof probe);
     resolve(&probe, info);
     octavo_kernel_shape shape = {&cache->layout, probe.group, probe.info.phase};
+    octavo_status status = OCTAVO_UNSUPPORTED;
     octavo_kernel_tuning tuning;
-    if (!octavo_kernel_tune(octavo_gpu_snapshot(cache->device), variant, &shape, &tuning)) {
-        return octavo_gpu_fail(cache->device, OCTAVO_UNSUPPORTED,
-                               "variant %s: the device's limits are too small for this shape", variant->name);
+    uint32_t rung = 0;
+    for (; octavo_kernel_tune(octavo_gpu_snapshot(cache->device), variant, &shape, rung, &tuning); ++rung) {
+        octavo_attention *smaller;
+        octavo_status tried = octavo_attention_plan_create_with(info, variant, &tuning, NULL, &smaller);
+        if (tried != OCTAVO_SUCCESS) {
+            if (*attention != NULL) break;
+            status = tried;
+            if (tried == OCTAVO_DEVICE_LOST || tried == OCTAVO_OUT_OF_HOST_MEMORY) break;
+            continue;
+        }
+        octavo_attention_plan_destroy(*attention);
+        *attention = smaller;
+        status = OCTAVO_SUCCESS;
+        if (!spills(cache->device, smaller->pipelines.walk)) break;
     }
-    octavo_status status = octavo_attention_plan_create_with(info, variant, &tuning, NULL, attention);
+    if (rung == 0u && status != OCTAVO_SUCCESS) {
+        return octavo_gpu_fail(cache->device, status, "variant %s: the device's limits are too small for this shape",
+                               variant->name);
+    }
+    return status;
+}
+
+/* One variant from tuning to proof. */
+static octavo_status try_variant(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                                 octavo_attention **attention) {
+    octavo_status status = climb_down(info, variant, attention);
     if (status != OCTAVO_SUCCESS || info->skip_proof) return status;
     status = octavo_attention_plan_prove(*attention);
     if (status != OCTAVO_SUCCESS) {

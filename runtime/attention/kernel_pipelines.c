@@ -50,6 +50,8 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
     octavo_gpu_pipeline_info info = module_info(variant->module, 3u, tuning->lanes);
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
+    set_constant(&info, OCTAVO_SPEC_SHARED_STATE, tuning->shared_state ? 1u : 0u);
+    set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
     if (variant->int_dot)
         set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, tuning->query_parts != 0u ? tuning->query_parts : 1u);
     info.required_subgroup_size = tuning->subgroup_size;
@@ -90,6 +92,7 @@ octavo_status octavo_kernel_create_attention(octavo_device *device, const octavo
     octavo_gpu_pipeline_info rotate =
         octavo_kernel_rotate_info(layout->key_dim_padded, layout->key_bits, tuning->query_parts);
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(layout, variant, tuning);
+    walk.capture_statistics = VK_TRUE; /* the plan looks for spills */
     octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(layout, tuning);
     octavo_status status = octavo_gpu_pipeline_create(device, &rotate, &pipelines->rotate_query);
     if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &walk, &pipelines->walk);

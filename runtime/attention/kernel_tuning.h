@@ -12,20 +12,25 @@ typedef struct octavo_kernel_shape {
 } octavo_kernel_shape;
 
 typedef struct octavo_kernel_tuning {
-    uint32_t lanes;                     /* of a workgroup: a power of two */
-    uint32_t subgroup_size;             /* required; 0: none */
-    uint32_t rows;                      /* of a query tile */
-    uint32_t query_parts;               /* int8 parts of a query value; 0: the query is f32 */
-    uint32_t shared_bytes;              /* of a walk workgroup */
-    uint32_t workgroups;                /* that fill the device */
-    uint64_t slice_work;                /* query rows times tokens in one dispatch */
-    uint32_t rotate_rows, rotate_lanes; /* of the rotate kernel */
+    uint32_t lanes;         /* of a workgroup: a power of two */
+    uint32_t subgroup_size; /* required; 0: none */
+    uint32_t rows;          /* of a query tile */
+    uint32_t query_parts;   /* int8 parts of a query value; 0: the query is f32 */
+    bool shared_state;      /* logits and output of a workgroup in shared memory, not in registers */
+    uint32_t tokens;        /* that a lane scores at once: 1, 2, 4; 4 without shared_state */
+    uint32_t shared_bytes;  /* of a walk workgroup */
+    uint32_t workgroups;    /* that fill the device */
+    uint64_t slice_work;    /* query rows times tokens in one dispatch */
     uint32_t merge_lanes;
 } octavo_kernel_tuning;
 
-/* False when no row of the table fits the device's limits. */
+/* rung 0 is the choice for the device; each further one asks for fewer registers, for compilers that spill at the one
+ * before. False: there is no such rung, or it does not fit the device's limits. */
 bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
-                        const octavo_kernel_shape *shape, octavo_kernel_tuning *tuning);
+                        const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning);
+
+/* Whether a number that a driver tells of a pipeline says that registers went to memory. */
+bool octavo_kernel_is_spill(const char *statistic_name, double value);
 
 /* Whether the query goes to the walk as int8 parts. */
 bool octavo_kernel_int_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout);

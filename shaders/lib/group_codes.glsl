@@ -18,17 +18,24 @@ uint codes_of(const uint bits, const uint c, const uint w0, const uint w1, const
                    : ((w2 >> 6) & 0x03030303u) | ((w1 >> 5) & 0x04040404u);
 }
 
+// Adds bits to word `index` of a group, without an array index that is not constant.
+void or_word(inout uint w[4], uint index, uint bits) {
+    [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+        w[n] |= n == index ? bits : 0u;
+    }
+}
+
 // Adds code (below 2^bits) of value i to the words of a group, in which it must be 0.
 void put_code(const uint bits, inout uint w[4], uint i, uint code) {
     const uint lane = 8u * (i & 3u), c = i >> 2;
     if (bits == 2u) {
-        w[c >> 2] |= code << (lane + 2u * (c & 3u));
+        or_word(w, c >> 2, code << (lane + 2u * (c & 3u)));
     } else if (bits == 4u) {
-        w[c >> 1] |= code << (lane + 4u * (c & 1u));
+        or_word(w, c >> 1, code << (lane + 4u * (c & 1u)));
     } else if (c < 6u) {
-        w[c >> 1] |= code << (lane + 3u * (c & 1u));
+        or_word(w, c >> 1, code << (lane + 3u * (c & 1u)));
     } else {
-        w[c == 6u ? 0 : 2] |= (code & 3u) << (lane + 6u);
+        or_word(w, c == 6u ? 0u : 2u, (code & 3u) << (lane + 6u));
         w[1] |= (code >> 2) << (lane + c);
     }
 }
