@@ -173,6 +173,7 @@ static void check_failures(VkResult result, VkBool32 sticky, octavo_status expec
         info.get_instance_proc_addr = fake_get_instance_proc_addr;
         info.hidden_capabilities = hidden;
         info.pipeline_store = &callbacks;
+        info.allocation_block_bytes = 1u << 20;
         memory_store_finish(&store);
         fabricate_device(FABRICATED_TURING, &s);
         fake_reset(&s);
