@@ -239,6 +239,12 @@ static uint32_t read_share(problem *x, const slice_reader *reader, const octavo_
     return total;
 }
 
+/* Of the shares of a query tile in one segment: those with KV tiles. */
+typedef struct segment_shares {
+    uint32_t segment, count, largest, smallest; /* in KV tiles */
+    bool has_mixed;                             /* the window goes with one of them */
+} segment_shares;
+
 /* The shares of query tile `tile`; returns their number. */
 static uint32_t check_tile(problem *x, const slice_reader *reader, const octavo_cache_view *view,
                            const seen_tiles *seen, uint32_t tile) {
@@ -246,22 +252,32 @@ static uint32_t check_tile(problem *x, const slice_reader *reader, const octavo_
     const octavo_worklist *list = reader->list;
     const uint32_t *at = reader->words + list->tile_offset + 8u * tile;
     uint32_t window_tokens = view->packed_begin + (view->length - view->packed_end);
-    uint32_t largest = 0u, smallest = UINT32_MAX, window_only = 0u;
+    uint32_t largest = 0u, window_only = 0u;
+    segment_shares here = {UINT32_MAX, 0u, 0u, 0u, false};
     memset(tiles, 0, sizeof tiles);
     memset(windows, 0, window_tokens);
     for (uint32_t p = at[3]; p < at[3] + at[4]; ++p) {
         uint32_t share = reader->share_of_partial[p];
         EXPECT(share != UNSET && reader->words[list->share_offset + 4u * share] == tile);
+        uint32_t segment = reader->share_segment[share];
+        EXPECT(p == at[3] || segment >= here.segment);
+        if (segment != here.segment) here = (segment_shares){segment, 0u, 0u, UINT32_MAX, false};
         bool has_window = false;
         uint32_t count = read_share(x, reader, view, seen, share, tiles, windows, &has_window);
         EXPECT(count > 0u || has_window);
         window_only += count == 0u ? 1u : 0u;
         if (count > largest) largest = count;
-        if (count > 0u && count < smallest) smallest = count;
+        if (count > 0u) {
+            here.count += 1u;
+            here.has_mixed = here.has_mixed || has_window;
+            if (count > here.largest) here.largest = count;
+            if (count < here.smallest) here.smallest = count;
+            EXPECT(here.largest - here.smallest <= 1u);
+            EXPECT(here.count == 1u || !here.has_mixed); /* several shares have the window apart */
+        }
     }
     for (uint32_t t = 0; t < TILES_MAX; ++t) EXPECT((tiles[t] != 0u) == seen->any[t]);
     for (uint32_t n = 0; n < window_tokens; ++n) EXPECT(windows[n] == 1u);
-    if (x->plan.cache->segment_count == 1u && largest > 0u) EXPECT(largest - smallest <= 1u);
     EXPECT(largest <= list->chunk);
     uint64_t work = (uint64_t)largest * x->plan.tuning.rows * 128u * x->plan.cache->layout.kv_heads;
     /* what cannot be cut further may be more: one KV tile, or one token when scratch memory holds no more partials */
@@ -449,6 +465,8 @@ START_TEST(pages_by_turns_in_two_segments) {
     x->run.query_counts = x->query_counts;
     check_call(x);
     EXPECT(x->slices >= 1u && x->multiple_shares == 3u);
+    x->plan.partial_capacity = UINT32_MAX;
+    for (x->plan.tuning.workgroups = 1u; x->plan.tuning.workgroups < 300u; ++x->plan.tuning.workgroups) check_call(x);
     cache_without_device_destroy(cache);
 }
 END_TEST
