@@ -1,7 +1,7 @@
 /* decode_time: GPU time of one decode step over a packed cache, one line of JSON for each number of tokens.
  *
  *   decode_time [--kv-heads N] [--group N] [--dim N] [--bits K/V] [--sequences N] [--queries N] [--variant NAME]
- *               [--workgroups N] TOKENS...
+ *               [--workgroups N] [--first N] TOKENS...
  *
  * The layers of a cache larger than 256 MiB take turns, so that no read hits the last-level cache. The time is that of
  * all layers in one command buffer, divided by their number; the median of the rounds. */
@@ -20,7 +20,7 @@
 #define LAYERS_MAX 512u
 
 typedef struct options {
-    uint32_t kv_heads, group, dim, key_bits, value_bits, sequences, queries, workgroups;
+    uint32_t kv_heads, group, dim, key_bits, value_bits, sequences, queries, workgroups, first_tokens;
     const char *variant;
 } options;
 
@@ -119,6 +119,7 @@ static octavo_status measure(bench *b, const options *o, uint32_t tokens, double
     cache_info.key_dim = cache_info.value_dim = o->dim;
     cache_info.key_bits = o->key_bits;
     cache_info.value_bits = o->value_bits;
+    cache_info.first_tokens = o->first_tokens;
     cache_info.sequence_capacity = o->sequences;
     cache_info.token_capacity = ((uint64_t)tokens + 128u) * o->sequences;
     cache_info.layer_count = 1u;
@@ -167,14 +168,16 @@ static octavo_status measure(bench *b, const options *o, uint32_t tokens, double
 static int usage(void) {
     (void)fprintf(stderr,
                   "usage: decode_time [--kv-heads N] [--group N] [--dim N] [--bits K/V] [--sequences N] [--queries N] "
-                  "[--variant NAME] [--workgroups N] TOKENS...\n");
+                  "[--variant NAME] [--workgroups N] [--first N] TOKENS...\n");
     return 2;
 }
 
 static int parse(int argc, char **argv, options *o) {
-    static const struct option names[] = {{"kv-heads", 1, 0, 'h'}, {"group", 1, 0, 'g'},      {"dim", 1, 0, 'd'},
-                                          {"bits", 1, 0, 'b'},     {"sequences", 1, 0, 's'},  {"queries", 1, 0, 'q'},
-                                          {"variant", 1, 0, 'v'},  {"workgroups", 1, 0, 'w'}, {0, 0, 0, 0}};
+    static const struct option names[] = {{"kv-heads", 1, 0, 'h'},  {"group", 1, 0, 'g'},
+                                          {"dim", 1, 0, 'd'},       {"bits", 1, 0, 'b'},
+                                          {"sequences", 1, 0, 's'}, {"queries", 1, 0, 'q'},
+                                          {"variant", 1, 0, 'v'},   {"workgroups", 1, 0, 'w'},
+                                          {"first", 1, 0, 'f'},     {0, 0, 0, 0}};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         uint32_t number = optarg != NULL ? (uint32_t)strtoul(optarg, NULL, 10) : 0u;
         switch (c) {
@@ -199,6 +202,9 @@ static int parse(int argc, char **argv, options *o) {
         case 'v':
             o->variant = optarg;
             break;
+        case 'f':
+            o->first_tokens = number;
+            break;
         case 'w':
             o->workgroups = number;
             break;
@@ -211,7 +217,7 @@ static int parse(int argc, char **argv, options *o) {
 }
 
 int main(int argc, char **argv) {
-    options o = {8u, 4u, 128u, 3u, 3u, 1u, 1u, 0u, NULL};
+    options o = {8u, 4u, 128u, 3u, 3u, 1u, 1u, 0u, 4u, NULL};
     if (!parse(argc, argv, &o)) return usage();
     octavo_device_create_info device_info = OCTAVO_DEVICE_CREATE_INFO_INIT;
     if (volkInitialize() != VK_SUCCESS) return 3;

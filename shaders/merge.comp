@@ -14,13 +14,15 @@ const uint ROW_COUNT = 1u;
 
 layout(set = 0, binding = OCTAVO_MERGE_SCRATCH, std430) readonly buffer scratch_words { float scratch[]; };
 layout(set = 0, binding = OCTAVO_MERGE_LISTS, std430) readonly buffer list_words { uint lists[]; };
-layout(set = 0, binding = OCTAVO_MERGE_OUTPUT, std430) writeonly buffer output_words { uint tensor[]; };
+layout(set = 0, binding = OCTAVO_MERGE_OUTPUT, std430) buffer output_words { uint tensor[]; };
 layout(set = 0, binding = OCTAVO_MERGE_LSE, std430) writeonly buffer lse_words { float lse[]; };
 layout(push_constant) uniform push_block { octavo_merge_push push; };
 
 const float UNSEEN = -1.0e30;
 const float LOG2_E = 1.44269504;
 shared float rows[ROW_COUNT * ROW_CHANNELS];
+shared float lane_values[gl_WorkGroupSize.x + 8u];
+shared float lane_sums[gl_WorkGroupSize.x];
 uint lane;
 #include "lib/rotation.glsl"
 
@@ -38,32 +40,71 @@ void main() {
     const uint query_token = local_row / push.group;
     const uint token = lists[sequence + 3u] + query_token;
 
-    float largest = UNSEEN;
-    for (uint p = 0u; p < partial_count; ++p) {
-        largest = max(largest, scratch[push.sum_offset + 2u * (((partial_first + p) * push.head_count + head) * ROWS + row)]);
-    }
     const int position = int(lists[sequence + 1u]) + int(query_token);
     const bool row_empty = mask_row_is_empty(push.mask, position, lists[sequence]);
     // A uniform row is a mean: no logit counts, the sink's neither.
     const bool has_sink = push.sink_offset != 0u && !(row_empty && mask_empty_mode(push.mask) == 2u);
     const float sink = has_sink ? uintBitsToFloat(lists[push.sink_offset + query_head]) * LOG2_E : UNSEEN;
-    const float reference = max(largest, sink);
-    float sum = 0.0; // relative to the largest logit, so that a large sink logit does not take the log-sum-exp to 0
-    for (uint p = 0u; p < partial_count; ++p) {
-        const uint at = push.sum_offset + 2u * (((partial_first + p) * push.head_count + head) * ROWS + row);
-        sum += scratch[at + 1u] * exp2(scratch[at] - largest);
+    const uint partial_row = (partial_first * push.head_count + head) * ROWS + row, stride = push.head_count * ROWS;
+
+    // the largest maximum, over all lanes
+    float own = UNSEEN;
+    for (uint p = lane; p < partial_count; p += gl_WorkGroupSize.x) {
+        own = max(own, scratch[push.sum_offset + 2u * (partial_row + p * stride)]);
     }
-    const float total = sum * exp2(largest - reference) + (has_sink ? exp2(sink - reference) : 0.0);
-    const bool poisoned = (floatBitsToUint(sum) & 0x7f800000u) == 0x7f800000u;
-    const float inverse = sum > 0.0 ? 1.0 / total : 0.0;
-    for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
-        float x = 0.0;
-        for (uint p = 0u; p < partial_count; ++p) {
-            const uint partial_row = ((partial_first + p) * push.head_count + head) * ROWS + row;
-            x += scratch[push.output_offset + partial_row * ROW_CHANNELS + channel] *
-                 exp2(scratch[push.sum_offset + 2u * partial_row] - reference);
+    lane_values[lane] = own;
+    barrier();
+    for (uint half_size = gl_WorkGroupSize.x / 2u; half_size > 0u; half_size /= 2u) {
+        if (lane < half_size) {
+            lane_values[lane] = max(lane_values[lane], lane_values[lane + half_size]);
         }
-        rows[channel] = x * inverse;
+        barrier();
+    }
+    const float largest = lane_values[0];
+
+    // weights of as many partial results as there are lanes at a time, their sum, and the weighted outputs
+    float sum = 0.0;
+    for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
+        rows[channel] = 0.0;
+    }
+    for (uint first = 0u; first < partial_count; first += gl_WorkGroupSize.x) {
+        const uint p = first + lane, count = min(gl_WorkGroupSize.x, partial_count - first);
+        barrier();
+        if (lane < count) {
+            const uint at = push.sum_offset + 2u * (partial_row + p * stride);
+            const float weight = exp2(scratch[at] - largest);
+            lane_values[lane] = weight;
+            lane_sums[lane] = weight * scratch[at + 1u];
+        } else {
+            lane_values[lane] = 0.0;
+            lane_sums[lane] = 0.0;
+        }
+        barrier();
+        for (uint i = 0u; i < count; ++i) {
+            sum += lane_sums[i];
+        }
+        for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
+            float x = rows[channel];
+            const uint at = push.output_offset + (partial_row + first * stride) * ROW_CHANNELS + channel;
+            for (uint i = 0u; i < count; i += 8u) {
+                float values[8]; // loads first, so that they overlap
+                [[unroll]] for (uint j = 0u; j < 8u; ++j) {
+                    values[j] = scratch[at + min(i + j, count - 1u) * stride * ROW_CHANNELS];
+                }
+                [[unroll]] for (uint j = 0u; j < 8u; ++j) {
+                    x += i + j < count ? values[j] * lane_values[i + j] : 0.0;
+                }
+            }
+            rows[channel] = x;
+        }
+    }
+    // sum is relative to the largest logit, so that a large sink logit does not take the log-sum-exp to 0
+    const float reference = max(largest, sink), factor = exp2(largest - reference);
+    const float total = sum * factor + (has_sink ? exp2(sink - reference) : 0.0);
+    const bool poisoned = (floatBitsToUint(sum) & 0x7f800000u) == 0x7f800000u;
+    const float inverse = sum > 0.0 ? factor / total : 0.0;
+    for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
+        rows[channel] *= inverse;
     }
     barrier();
     if (VALUE_BITS < 16u) {
@@ -82,7 +123,9 @@ void main() {
         }
     } else {
         for (uint pair = lane; 2u * pair < push.dim; pair += gl_WorkGroupSize.x) {
-            tensor[(element >> 1) + pair] = poisoned ? 0x7e007e00u : packHalf2x16(vec2(rows[2u * pair], rows[2u * pair + 1u]));
+            const uint at = (element >> 1) + pair;
+            const uint word = poisoned ? 0x7e007e00u : packHalf2x16(vec2(rows[2u * pair], rows[2u * pair + 1u]));
+            tensor[at] = 2u * pair + 1u < push.dim ? word : (tensor[at] & 0xffff0000u) | (word & 0xffffu);
         }
     }
     if (push.write_lse != 0u && lane == 0u) {

@@ -10,6 +10,9 @@
 // SHARED_STATE: a tile's logits and the running output live in shared memory, for devices with few registers or lanes;
 // else in registers, which needs 32 lanes or more.
 //
+// Arrays of a lane are indexed by loops that the compilers unroll, and those hold no other loop: Mesa's unroll only
+// innermost ones, and an index that is not constant puts the array into memory.
+//
 // A lane owns four neighbour tokens (a quad) for scores, TOKENS of them at once, and the channels lane, lane + LANES, ..
 // for values.
 #extension GL_GOOGLE_include_directive : require
@@ -79,7 +82,9 @@ shared float shared_logs[SHARED_STATE != 0u ? 128u : 1u];        // [token]: log
 shared float shared_result[SHARED_STATE != 0u ? ROWS * VALUE_PAD : 1u]; // [row][channel]
 
 const uint WINDOW_CHUNK = 32u;
-shared float shared_window[ROWS * WINDOW_CHUNK];        // logits, then weights, of the f16 window
+shared float shared_window[ROWS * WINDOW_CHUNK];        // partial dots, then weights, of the f16 window
+shared uint shared_window_words[WINDOW_CHUNK];          // where its tokens lie in the pool
+shared uint shared_window_tokens[WINDOW_CHUNK];
 
 // The rows of this lane's group.
 float row_scale[LANE_ROWS];
@@ -143,11 +148,13 @@ void update_result(const uint i, const uint row, float factor, float term) {
     }
 }
 
-void clear_result(const uint i, const uint row) {
-    if (SHARED_STATE != 0u) {
-        shared_result[row * VALUE_PAD + lane + LANES * i] = 0.0;
-    } else {
-        result[i * ROWS + row] = 0.0;
+void clear_result(const uint i) {
+    [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+        if (SHARED_STATE != 0u) {
+            shared_result[r * VALUE_PAD + lane + LANES * i] = 0.0;
+        } else {
+            result[i * ROWS + r] = 0.0;
+        }
     }
 }
 
@@ -183,7 +190,6 @@ bool has_channel(uint i) {
 
 #include "lib/walk_scores.glsl"
 #include "lib/walk_values.glsl"
-#include "lib/walk_window.glsl"
 
 // --- softmax ----------------------------------------------------------------------------------------------------
 
@@ -200,6 +206,8 @@ float tile_max(uint k, float own) {
     }
     return max(max(m.x, m.y), max(m.z, m.w));
 }
+
+#include "lib/walk_window.glsl"
 
 // --- a packed tile ------------------------------------------------------------------------------------------------
 
@@ -310,11 +318,13 @@ void walk_tile(uint page, uint token_first, bool edge, uint parity) {
         const float correction = exp2(row_max[k] - new_max);
         row_max[k] = new_max;
         row_sum[k] *= correction;
-        for (uint pass = 0u; pass < PASSES; ++pass) {
-            weigh_quad(k, quad_lane + QUADS * pass, parity);
-        }
         if (quad_lane == 0u) {
             shared_correction[row_of(k)] = correction;
+        }
+    }
+    for (uint pass = 0u; pass < PASSES; ++pass) {
+        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+            weigh_quad(k, quad_lane + QUADS * pass, parity);
         }
     }
     team_barrier();
@@ -362,9 +372,7 @@ void main() {
         row_max[k] = UNSEEN;
         row_sum[k] = 0.0;
     }
-    [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-        FOR_EACH_CHANNEL(clear_result(i, r))
-    }
+    FOR_EACH_CHANNEL(clear_result(i))
 #ifdef OCTAVO_INT_DOT
     for (uint i = lane; i < 2u * ROWS * 4u; i += LANES) {
         shared_weight_sum[i] = 0u;
@@ -392,27 +400,37 @@ void main() {
 
     // partial rows: [partial][head][row]
     const uint partial_row = (partial * push.head_count + head) * ROWS;
+    float sums[LANE_ROWS];
+    team_barrier();
     [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-        const uint row = row_of(k);
-        float sum = row_sum[k];
+        sums[k] = row_sum[k];
 #ifdef OCTAVO_SUBGROUP
         if (LANE_GROUPS == 1u) {
-            sum = subgroupAdd(sum);
+            sums[k] = subgroupAdd(sums[k]);
         } else
 #endif
         {
-            team_barrier();
-            shared_logit_max[row * 8u + (quad_lane >> 2)][quad_lane & 3u] = sum;
-            team_barrier();
-            sum = 0.0;
-            for (uint i = 0u; i < QUADS; ++i) {
-                sum += shared_logit_max[row * 8u + (i >> 2)][i & 3u];
+            shared_logit_max[row_of(k) * 8u + (quad_lane >> 2)][quad_lane & 3u] = sums[k];
+            sums[k] = 0.0;
+        }
+    }
+#ifdef OCTAVO_SUBGROUP
+    if (LANE_GROUPS != 1u)
+#endif
+    {
+        team_barrier();
+        for (uint i = 0u; i < QUADS; ++i) {
+            [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+                sums[k] += shared_logit_max[row_of(k) * 8u + (i >> 2)][i & 3u];
             }
         }
+    }
+    [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+        const uint row = row_of(k);
         if (row < row_count && quad_lane == 0u) {
             const uint at = push.sum_offset + 2u * (partial_row + row);
             scratch[at] = floatBitsToUint(row_max[k]);
-            scratch[at + 1u] = floatBitsToUint(sum);
+            scratch[at + 1u] = floatBitsToUint(sums[k]);
         }
     }
     FOR_EACH_CHANNEL(write_result(i, partial_row, row_count))

@@ -80,10 +80,6 @@ static octavo_status check_output(const octavo_device *device, const octavo_atte
     if (run->output.type == OCTAVO_BF16) {
         return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "output.type: bf16; the output is f32 or f16");
     }
-    if (run->output.type == OCTAVO_F16 && dim % 2u != 0u) {
-        return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "output.type: f16 needs an even value_dim, which is %u",
-                               dim);
-    }
     octavo_status status =
         octavo_tensor_check(device, "output", &run->output, tokens, attention->info.query_head_count, dim);
     if (status != OCTAVO_SUCCESS || run->lse_buffer == VK_NULL_HANDLE) return status;

@@ -7,7 +7,7 @@
 
 /* Rows of one rotate workgroup, lanes of rotate and of pack. */
 #define OCTAVO_KERNEL_ROTATE_ROWS 4u
-#define OCTAVO_KERNEL_ROTATE_LANES 64u
+#define OCTAVO_KERNEL_ROTATE_LANES 128u
 #define OCTAVO_KERNEL_PACK_LANES 64u
 
 octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,

@@ -50,7 +50,7 @@ static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const oc
     uint32_t words = query_words + weight_words + 32u + 1u + 32u;         /* and maxima, correction, window */
     words += variant->int_dot ? 32u + 4u + 8u : 0u;                       /* weight maxima, scales, sums of two tiles */
     words += tuning->shared_state ? 128u + layout->value_dim_padded : 0u; /* logits, result */
-    uint32_t apart = tuning->shared_state ? 128u : 6u; /* logs; or the unused arrays of one element */
+    uint32_t apart = 64u + (tuning->shared_state ? 128u : 6u); /* window tokens; logs, or the unused arrays of one element */
     return 4u * (tuning->rows * words + apart);
 }
 

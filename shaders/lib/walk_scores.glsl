@@ -2,22 +2,6 @@
 #ifndef OCTAVO_WALK_SCORES_GLSL
 #define OCTAVO_WALK_SCORES_GLSL
 
-float query_float(uint row, uint i) {
-#ifdef OCTAVO_INT_DOT
-    if (INT_KEYS) {
-        const uint at = row * QUERY_WORDS + (i >> 2), shift = 8u * (i & 3u);
-        const int high = bitfieldExtract(int(shared_query[at >> 2][at & 3u]), int(shift), 8);
-        if (PARTS == 1u) {
-            return float(high);
-        }
-        const uint low_at = at + KEY_PAD / 4u;
-        return float(128 * high + bitfieldExtract(int(shared_query[low_at >> 2][low_at & 3u]), int(shift), 8));
-    }
-#endif
-    const uint at = row * KEY_PAD + i;
-    return uintBitsToFloat(shared_query[at >> 2][at & 3u]);
-}
-
 uint load_word(uint tile, const uint W, const uint rows, uint row, uint w) {
     return pool[tile + tile_word(W, rows, row, w)];
 }
@@ -95,12 +79,12 @@ void score_int(uint tile, uint row_first) {
 // The same in f32: dots of levels (or f16 values) with the query.
 void score_float(uint tile, uint row_first) {
     const float zero = float((1u << (KEY_BITS & 15u)) - 1u) * 0.5;
-    [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-        const uint row = row_first + t;
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            scores[t * LANE_ROWS + k] = 0.0;
-        }
-        [[dont_unroll]] for (uint g = 0u; g < KEY_PAD / 32u; ++g) {
+    [[unroll]] for (uint i = 0u; i < TOKENS * LANE_ROWS; ++i) {
+        scores[i] = 0.0;
+    }
+    [[dont_unroll]] for (uint g = 0u; g < KEY_PAD / 32u; ++g) {
+        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+            const uint row = row_first + t;
             uint words[4];
             if (KEY_BITS < 16u) {
                 [[unroll]] for (uint n = 0u; n < 4u; ++n) {
