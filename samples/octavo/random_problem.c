@@ -74,7 +74,8 @@ static void draw_transfer(octavo_random *random, octavo_problem *problem) {
     problem->query_type = (octavo_type)octavo_random_between(random, 0, 2);
     problem->key_type = (octavo_type)octavo_random_between(random, 0, 2);
     problem->value_type = (octavo_type)octavo_random_between(random, 0, 2);
-    problem->output_type = octavo_random_once_in(random, 3) ? OCTAVO_F16 : OCTAVO_F32;
+    bool half_output = octavo_random_once_in(random, 3) && problem->value_dim % 2 == 0; /* whole words are written */
+    problem->output_type = half_output ? OCTAVO_F16 : OCTAVO_F32;
     problem->stride_padding = octavo_random_once_in(random, 3) ? octavo_random_between(random, 1, 9) : 0;
     problem->head_major = octavo_random_once_in(random, 4);
     if (octavo_random_once_in(random, 4)) problem->workgroup_target = octavo_random_log_between(random, 1, 500);

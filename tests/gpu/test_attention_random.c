@@ -1,0 +1,105 @@
+/* Attention problems through the public API against the oracle: every fixed one, some random ones on every variant, and
+ * the same problem twice. `octavo selftest` runs the same problems; a failure prints its arguments. */
+#include "attention_check.h"
+#include "gpu_fixture.h"
+#include "random_problem.h"
+#include "rng.h"
+#include "run_tests.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RANDOM_PROBLEMS 2u
+#define WORK_LIMIT_POWER 21
+
+/* Runs one problem on one variant (NULL: the best); returns whether it passed. */
+static bool run_problem(gpu_fixture *fixture, octavo_problem *problem, const char *variant, const char *replay) {
+    octavo_session_result result;
+    octavo_error_line error = {""};
+    char description[1024];
+    problem->variant = variant;
+    octavo_problem_describe(problem, description, sizeof description);
+    if (!octavo_session_run(fixture->device, problem, true, &result, &error)) {
+        if (variant != NULL && result.status == OCTAVO_UNSUPPORTED) return true;
+        printf("%s: %s\n    %s: %s\n", replay, description, error.text, fixture->log.last[OCTAVO_LOG_ERROR]);
+        return false;
+    }
+    octavo_check check = octavo_check_result(problem, &result);
+    if (!check.passed)
+        printf("%s: %s\n    %s: relative L2 %g (bound %g), log-sum-exp %g (bound %g), guards %s\n", replay, description,
+               result.variant, check.kernel_rel_l2, check.rel_l2_bound, check.lse_max_abs, check.lse_bound,
+               check.guards_intact ? "intact" : "WRITTEN");
+    octavo_session_release(&result);
+    return check.passed;
+}
+
+START_TEST(fixed_problems) {
+    gpu_fixture fixture;
+    gpu_fixture_open(&fixture);
+    const char *name;
+    unsigned failed = 0;
+    for (uint32_t i = 0; (name = octavo_fixed_problem(i, NULL, NULL, NULL)) != NULL; i++) {
+        octavo_problem problem;
+        octavo_error_line error = {""};
+        char replay[128];
+        bool made = false;
+        (void)octavo_fixed_problem(i, &problem, &error, &made);
+        ck_assert_msg(made, "%s: %s", name, error.text);
+        (void)snprintf(replay, sizeof replay, "octavo selftest --only %s", name);
+        failed += !run_problem(&fixture, &problem, NULL, replay);
+        octavo_problem_release(&problem);
+    }
+    ck_assert_uint_eq(failed, 0);
+    gpu_fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(random_problems_on_every_variant) {
+    uint64_t first = rng_test_seed(2024);
+    gpu_fixture fixture;
+    gpu_fixture_open(&fixture);
+    unsigned failed = 0;
+    for (uint64_t seed = first; seed < first + RANDOM_PROBLEMS; seed++) {
+        octavo_problem problem;
+        octavo_error_line error = {""};
+        const char *variant;
+        ck_assert_msg(octavo_random_problem_draw(seed, 1 << WORK_LIMIT_POWER, &problem, &error), "%s", error.text);
+        for (uint32_t i = 0; (variant = octavo_attention_variant_name(i)) != NULL; i++) {
+            char replay[160];
+            (void)snprintf(replay, sizeof replay,
+                           "octavo selftest --no-fixed --random 1 --seed %llu --limit %d --variant %s",
+                           (unsigned long long)seed, WORK_LIMIT_POWER, variant);
+            failed += !run_problem(&fixture, &problem, variant, replay);
+        }
+        octavo_problem_release(&problem);
+    }
+    ck_assert_uint_eq(failed, 0);
+    gpu_fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(results_repeat) {
+    gpu_fixture fixture;
+    octavo_problem problem;
+    octavo_error_line error = {""};
+    octavo_session_result first, second;
+    gpu_fixture_open(&fixture);
+    uint64_t seed = rng_test_seed(77);
+    ck_assert_msg(octavo_random_problem_draw(seed, 0x1p22, &problem, &error), "%s", error.text);
+    ck_assert_msg(octavo_session_run(fixture.device, &problem, false, &first, &error), "%s", error.text);
+    ck_assert_msg(octavo_session_run(fixture.device, &problem, false, &second, &error), "%s", error.text);
+    size_t rows = (size_t)octavo_problem_query_count(&problem) * problem.query_head_count;
+    ck_assert_msg(memcmp(first.output, second.output, rows * problem.value_dim * sizeof(float)) == 0 &&
+                      memcmp(first.lse, second.lse, rows * sizeof(float)) == 0,
+                  "seed %llu: two runs differ", (unsigned long long)seed);
+    octavo_session_release(&first);
+    octavo_session_release(&second);
+    octavo_problem_release(&problem);
+    gpu_fixture_close(&fixture);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {fixed_problems, random_problems_on_every_variant, results_repeat};
+    return run_tests("attention_random", tests, sizeof tests / sizeof tests[0], 600);
+}
