@@ -4,6 +4,7 @@
 #include "gpu/device_plan.h"
 #include "run_tests.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RUNGS_MAX 16u
@@ -143,7 +144,7 @@ static uint32_t walk_arrays(const choice *c) {
     bytes += t->shared_state ? 16u * (rows * 32u) : 16u;                                            /* logits */
     bytes += t->shared_state ? 4u * 128u : 4u;                                                      /* logs */
     bytes += t->shared_state ? 4u * (rows * l->value_dim_padded) : 4u;                              /* result */
-    return bytes + 4u * (rows * 32u);                                                               /* window */
+    return bytes + 4u * (rows * 32u) + 4u * 32u + 4u * 32u; /* window, window_words, window_tokens */
 }
 
 static void check_numbers(const choice *c) {
@@ -273,7 +274,36 @@ static void check_pipeline(const octavo_gpu_pipeline_info *info) {
                   info->name, info->push_constant_bytes);
 }
 
-/* The shared arrays of rotate.comp (rows, transformed, tried, partial) and of merge.comp (rows); pack.comp has none. */
+/* The shared arrays of rotate.comp: rows, transformed, tried, partial. */
+static uint32_t rotate_arrays(uint32_t dim, uint32_t rows, uint32_t lanes) {
+    return 2u * 4u * rows * dim + 8u * rows * OCTAVO_STEP_COUNT + 4u * lanes;
+}
+
+/* Those of merge.comp: rows, lane_values, lane_sums. */
+static uint32_t merge_arrays(uint32_t dim, uint32_t lanes) {
+    return 4u * dim + 4u * (lanes + 8u) + 4u * lanes;
+}
+
+/* Lines of a shader that declare shared memory: who adds one, adds it to the sums of this file too. */
+static uint32_t count_shared_arrays(const char *shader) {
+    char path[1024], line[1024];
+    uint32_t count = 0u;
+    snprintf(path, sizeof path, "%s/shaders/%s", OCTAVO_SOURCE_DIR, shader);
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "%s cannot be read", path);
+    while (fgets(line, sizeof line, file) != NULL) count += strncmp(line, "shared ", 7u) == 0 ? 1u : 0u;
+    fclose(file);
+    return count;
+}
+
+START_TEST(shared_arrays_are_known) {
+    ck_assert_uint_eq(count_shared_arrays("walk.comp"), 13u);
+    ck_assert_uint_eq(count_shared_arrays("rotate.comp"), 4u);
+    ck_assert_uint_eq(count_shared_arrays("merge.comp"), 3u);
+    ck_assert_uint_eq(count_shared_arrays("pack.comp"), 0u);
+}
+END_TEST
+
 START_TEST(other_kernels_obey_the_floor_of_vulkan) {
     for (uint32_t dim = 32u; dim <= 256u; dim += 32u) {
         octavo_gpu_pipeline_info rotate = octavo_kernel_rotate_info(dim, 3u, 2u);
@@ -282,8 +312,7 @@ START_TEST(other_kernels_obey_the_floor_of_vulkan) {
         ck_assert_uint_eq(constant_of(&rotate, OCTAVO_SPEC_KEY_PAD), dim);
         ck_assert_uint_eq(rows, OCTAVO_KERNEL_ROTATE_ROWS);
         ck_assert_uint_eq(lanes % rows, 0u); /* LANES_PER_ROW is whole */
-        uint32_t bytes = 2u * 4u * rows * dim + 8u * rows * OCTAVO_STEP_COUNT + 4u * lanes;
-        ck_assert_uint_le(bytes, FLOOR_SHARED_BYTES);
+        ck_assert_uint_le(rotate_arrays(dim, rows, lanes), FLOOR_SHARED_BYTES);
         for (uint32_t which = 0; which < FABRICATED_DEVICE_COUNT; ++which) {
             usable_device device;
             if (!open_device(which, &device)) continue;
@@ -305,7 +334,7 @@ START_TEST(other_kernels_obey_the_floor_of_vulkan) {
             ck_assert_uint_eq(constant_of(&infos[0], OCTAVO_SPEC_LOCAL_SIZE), tuning.lanes);
             ck_assert_uint_eq(constant_of(&infos[0], OCTAVO_SPEC_ROWS), tuning.rows);
             ck_assert_uint_eq(constant_of(&infos[1], OCTAVO_SPEC_ROWS), tuning.rows);
-            ck_assert_uint_le(4u * dim, FLOOR_SHARED_BYTES);
+            ck_assert_uint_le(merge_arrays(dim, tuning.merge_lanes), FLOOR_SHARED_BYTES);
         }
     }
 }
@@ -397,13 +426,10 @@ START_TEST(spills_by_name) {
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {order_of_variants,
-                            refusals_follow_capabilities,
-                            numbers_obey_the_limits,
-                            numbers_obey_the_floor_of_vulkan,
-                            other_kernels_obey_the_floor_of_vulkan,
-                            named_choices,
-                            widest_shape_on_the_least_device,
+    const TTest *tests[] = {order_of_variants,       refusals_follow_capabilities,
+                            numbers_obey_the_limits, numbers_obey_the_floor_of_vulkan,
+                            shared_arrays_are_known, other_kernels_obey_the_floor_of_vulkan,
+                            named_choices,           widest_shape_on_the_least_device,
                             spills_by_name};
     return run_tests("kernel_tuning", tests, sizeof tests / sizeof tests[0], 300.0);
 }
