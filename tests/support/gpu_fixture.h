@@ -7,8 +7,19 @@
 
 #include <octavo/octavo.h>
 
+#define GPU_FIXTURE_BLOBS 512
+
+/* Compiled pipelines, so that the objects of one test compile each of them once. */
+typedef struct gpu_fixture_store {
+    char keys[GPU_FIXTURE_BLOBS][128];
+    void *blobs[GPU_FIXTURE_BLOBS];
+    size_t sizes[GPU_FIXTURE_BLOBS];
+    unsigned count;
+} gpu_fixture_store;
+
 typedef struct gpu_fixture {
     test_log log;
+    gpu_fixture_store *store;
     octavo_device *device;
     octavo_commands *commands;
     octavo_frame *frame;
