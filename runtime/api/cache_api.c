@@ -41,7 +41,8 @@ static octavo_status check_cache_info(const octavo_device *device, const octavo_
 }
 
 octavo_status octavo_cache_create(octavo_device *device, const octavo_cache_info *info, octavo_cache **cache) {
-    if (device == NULL || cache == NULL) return OCTAVO_INVALID_ARGUMENT;
+    if (device == NULL) return OCTAVO_INVALID_ARGUMENT;
+    if (cache == NULL) return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "octavo_cache_create: cache is NULL");
     *cache = NULL;
     octavo_status status = check_cache_info(device, info);
     if (status == OCTAVO_SUCCESS) status = octavo_cache_object_create(device, info, NULL, cache);
@@ -73,6 +74,12 @@ void octavo_cache_get_statistics(const octavo_cache *cache, octavo_cache_statist
     statistics->window_page_count = slots.window_slots * layers;
     statistics->allocated_bytes = statistics->page_count * statistics->page_bytes;
     statistics->sequence_count = slots.sequence_count;
+}
+
+/* Where a result goes. */
+static octavo_status check_result(const octavo_cache *cache, const void *result, const char *name) {
+    if (result != NULL) return OCTAVO_SUCCESS;
+    return octavo_gpu_fail(cache->device, OCTAVO_INVALID_ARGUMENT, "%s is NULL", name);
 }
 
 static octavo_status check_layer(const octavo_cache *cache, uint32_t layer) {
@@ -125,8 +132,9 @@ octavo_status octavo_cache_set_codec(octavo_cache *cache, uint32_t record, uint3
 }
 
 octavo_status octavo_sequence_create(octavo_cache *cache, uint32_t record, octavo_sequence *sequence) {
-    if (cache == NULL || sequence == NULL) return OCTAVO_INVALID_ARGUMENT;
-    octavo_status status = check_record(cache, record);
+    if (cache == NULL) return OCTAVO_INVALID_ARGUMENT;
+    octavo_status status = check_result(cache, sequence, "octavo_sequence_create: sequence");
+    if (status == OCTAVO_SUCCESS) status = check_record(cache, record);
     return status == OCTAVO_SUCCESS ? octavo_cache_table_sequence_create(cache->table, record, sequence) : status;
 }
 
@@ -135,8 +143,9 @@ octavo_status octavo_sequence_destroy(octavo_cache *cache, octavo_sequence seque
 }
 
 octavo_status octavo_sequence_fork(octavo_cache *cache, octavo_sequence source, octavo_sequence *sequence) {
-    if (cache == NULL || sequence == NULL) return OCTAVO_INVALID_ARGUMENT;
-    return octavo_cache_table_fork(cache->table, source, sequence);
+    if (cache == NULL) return OCTAVO_INVALID_ARGUMENT;
+    octavo_status status = check_result(cache, sequence, "octavo_sequence_fork: sequence");
+    return status == OCTAVO_SUCCESS ? octavo_cache_table_fork(cache->table, source, sequence) : status;
 }
 
 octavo_status octavo_sequence_truncate(octavo_cache *cache, octavo_sequence sequence, uint32_t length) {
@@ -145,8 +154,9 @@ octavo_status octavo_sequence_truncate(octavo_cache *cache, octavo_sequence sequ
 
 octavo_status octavo_sequence_length(const octavo_cache *cache, octavo_sequence sequence, uint32_t layer,
                                      uint32_t *length) {
-    if (cache == NULL || length == NULL) return OCTAVO_INVALID_ARGUMENT;
-    octavo_status status = check_layer(cache, layer);
+    if (cache == NULL) return OCTAVO_INVALID_ARGUMENT;
+    octavo_status status = check_result(cache, length, "octavo_sequence_length: length");
+    if (status == OCTAVO_SUCCESS) status = check_layer(cache, layer);
     octavo_cache_view view;
     if (status == OCTAVO_SUCCESS) status = octavo_cache_table_view(cache->table, sequence, layer, &view);
     if (status == OCTAVO_SUCCESS) *length = view.length;
@@ -226,8 +236,9 @@ uint32_t octavo_cache_packed_words(const octavo_cache *cache) {
 
 octavo_status octavo_cache_read_packed(octavo_cache *cache, octavo_sequence sequence, uint32_t layer, uint32_t first,
                                        uint32_t count, uint32_t *words) {
-    if (cache == NULL || words == NULL) return OCTAVO_INVALID_ARGUMENT;
-    octavo_status status = check_read(cache, sequence, layer, first, count);
+    if (cache == NULL) return OCTAVO_INVALID_ARGUMENT;
+    octavo_status status = check_result(cache, words, "octavo_cache_read_packed: words");
+    if (status == OCTAVO_SUCCESS) status = check_read(cache, sequence, layer, first, count);
     if (status != OCTAVO_SUCCESS || count == 0u) return status;
     return octavo_cache_packed_read(cache, sequence, layer, first, count, words);
 }

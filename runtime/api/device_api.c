@@ -130,7 +130,8 @@ void octavo_recommend_features(const VkPhysicalDeviceFeatures2 *supported, VkPhy
 
 octavo_status octavo_buffer_create(octavo_device *device, VkDeviceSize size, octavo_buffer_kind kind,
                                    octavo_buffer **buffer) {
-    if (!device || !buffer) return OCTAVO_INVALID_ARGUMENT;
+    if (!device) return OCTAVO_INVALID_ARGUMENT;
+    if (!buffer) return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "octavo_buffer_create: buffer is NULL");
     *buffer = NULL;
     if (kind != OCTAVO_BUFFER_DEVICE && kind != OCTAVO_BUFFER_HOST) {
         return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "octavo_buffer_create: kind is %d, it is 0 or 1",
@@ -176,7 +177,8 @@ octavo_status octavo_buffer_read(octavo_buffer *buffer, VkDeviceSize offset, VkD
 }
 
 octavo_status octavo_commands_create(octavo_device *device, octavo_commands **commands) {
-    if (!device || !commands) return OCTAVO_INVALID_ARGUMENT;
+    if (!device) return OCTAVO_INVALID_ARGUMENT;
+    if (!commands) return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "octavo_commands_create: commands is NULL");
     return octavo_gpu_commands_create(device, commands);
 }
 
@@ -195,7 +197,8 @@ octavo_status octavo_commands_submit_and_wait(octavo_commands *commands, double 
 }
 
 octavo_status octavo_frame_create(octavo_device *device, VkDeviceSize metadata_bytes, octavo_frame **frame) {
-    if (!device || !frame) return OCTAVO_INVALID_ARGUMENT;
+    if (!device) return OCTAVO_INVALID_ARGUMENT;
+    if (!frame) return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "octavo_frame_create: frame is NULL");
     return octavo_gpu_frame_create(device, metadata_bytes, frame);
 }
 

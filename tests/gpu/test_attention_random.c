@@ -21,14 +21,15 @@ static bool run_problem(gpu_fixture *fixture, octavo_problem *problem, const cha
     octavo_problem_describe(problem, description, sizeof description);
     if (!octavo_session_run(fixture->device, problem, true, &result, &error)) {
         if (variant != NULL && result.status == OCTAVO_UNSUPPORTED) return true;
-        printf("%s: %s\n    %s: %s\n", replay, description, error.text, fixture->log.last[OCTAVO_LOG_ERROR]);
+        (void)fprintf(stderr, "%s: %s\n    %s: %s\n", replay, description, error.text,
+                      fixture->log.last[OCTAVO_LOG_ERROR]);
         return false;
     }
     octavo_check check = octavo_check_result(problem, &result);
     if (!check.passed)
-        printf("%s: %s\n    %s: relative L2 %g (bound %g), log-sum-exp %g (bound %g), guards %s\n", replay, description,
-               result.variant, check.kernel_rel_l2, check.rel_l2_bound, check.lse_max_abs, check.lse_bound,
-               check.guards_intact ? "intact" : "WRITTEN");
+        (void)fprintf(stderr, "%s: %s\n    %s: relative L2 %g (bound %g), log-sum-exp %g (bound %g), guards %s\n",
+                      replay, description, result.variant, check.kernel_rel_l2, check.rel_l2_bound, check.lse_max_abs,
+                      check.lse_bound, check.guards_intact ? "intact" : "WRITTEN");
     octavo_session_release(&result);
     return check.passed;
 }

@@ -346,8 +346,8 @@ START_TEST(cache_equals_an_array) {
         if (index >= 0) compare_sequence(model, index);
         if (model->operation % 250 == 249) compare_all(model);
     }
-    printf("seed %llu: %u tokens appended, %u operations refused for want of pages\n", (unsigned long long)model->seed,
-           model->next_token, model->refused);
+    (void)fprintf(stderr, "seed %llu: %u tokens appended, %u operations refused for want of pages\n",
+                  (unsigned long long)model->seed, model->next_token, model->refused);
     ck_assert_uint_gt(model->refused, 0);
     submit(model);
     octavo_cache_statistics statistics;

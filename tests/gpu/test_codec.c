@@ -168,8 +168,8 @@ START_TEST(packed_bits_equal_the_reference) {
         if (different++ > 0) continue;
         for (uint32_t w = 0; w < width; w++)
             if (words[(size_t)row * width + w] != expected[w])
-                printf("case %d row %u word %u: %08x instead of %08x\n", _i, row, w, words[(size_t)row * width + w],
-                       expected[w]);
+                (void)fprintf(stderr, "case %d row %u word %u: %08x instead of %08x\n", _i, row, w,
+                              words[(size_t)row * width + w], expected[w]);
     }
     ck_assert_msg(different == 0, "case %d: %u of %u rows differ", _i, different, rows);
     free(words);
@@ -232,8 +232,9 @@ START_TEST(error_is_within_its_bounds) {
                       "octavo_cache_read");
     codec_error key = measure(data.keys, keys, count), value = measure(data.values, values, count);
     double logits = slope_of_logits(data.keys, keys, test.tokens, test.key_dim);
-    printf("3 bits, d 128: K slope %.5f (of logits %.5f) squared error %.5f, V slope %.5f squared error %.5f\n",
-           key.slope, logits, key.squared, value.slope, value.squared);
+    (void)fprintf(stderr,
+                  "3 bits, d 128: K slope %.5f (of logits %.5f) squared error %.5f, V slope %.5f squared error %.5f\n",
+                  key.slope, logits, key.squared, value.slope, value.squared);
     ck_assert_double_eq_tol(key.slope, 1.0, 0.005);
     ck_assert_double_eq_tol(logits, 1.0, 0.005);
     ck_assert_double_le(key.squared, 0.0375);
