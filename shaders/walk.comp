@@ -138,14 +138,30 @@ bool half_is_finite(uint h) {
     return (h & 0x7c00u) != 0x7c00u;
 }
 
-// result[channel number i of this lane][row] = result * factor + term
+// result[channel number i of this lane][row] = result * factor + term. In registers the index is found by comparing, so
+// that a compiler that does not unroll the loop over i needs no memory for it; for one that does, i is a constant.
 void update_result(const uint i, const uint row, float factor, float term) {
     if (SHARED_STATE != 0u) {
         const uint at = row * VALUE_PAD + lane + LANES * i;
         shared_result[at] = shared_result[at] * factor + term;
     } else {
-        result[i * ROWS + row] = result[i * ROWS + row] * factor + term;
+        [[unroll]] for (uint j = 0u; j < LANE_CHANNELS; ++j) {
+            if (j == i) {
+                result[j * ROWS + row] = result[j * ROWS + row] * factor + term;
+            }
+        }
     }
+}
+
+float read_result(const uint i, const uint row) {
+    if (SHARED_STATE != 0u) {
+        return shared_result[row * VALUE_PAD + lane + LANES * i];
+    }
+    float x = 0.0;
+    [[unroll]] for (uint j = 0u; j < LANE_CHANNELS; ++j) {
+        x = j == i ? result[j * ROWS + row] : x;
+    }
+    return x;
 }
 
 void clear_result(const uint i) {
@@ -162,8 +178,7 @@ void write_result(const uint i, uint partial_row, uint row_count) {
     const uint channel = lane + LANES * i;
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
         if (r < row_count) {
-            const float x = SHARED_STATE != 0u ? shared_result[r * VALUE_PAD + channel] : result[SHARED_STATE != 0u ? 0u : i * ROWS + r];
-            scratch[push.output_offset + (partial_row + r) * VALUE_PAD + channel] = floatBitsToUint(x);
+            scratch[push.output_offset + (partial_row + r) * VALUE_PAD + channel] = floatBitsToUint(read_result(i, r));
         }
     }
 }
@@ -342,7 +357,7 @@ void walk_tile(uint page, uint token_first, bool edge, uint parity) {
 void main() {
     lane = gl_LocalInvocationID.x;
     quad_lane = lane % QUADS;
-    lane_group = lane / QUADS;
+    lane_group = LANE_GROUPS == 1u ? 0u : lane / QUADS; // the compilers see that a row is the same for all lanes
     head = gl_WorkGroupID.y;
 
     const uint share_at = push.share_offset + gl_WorkGroupID.x * 4u;

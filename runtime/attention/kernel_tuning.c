@@ -21,9 +21,9 @@ typedef struct tuning_row {
 /* values_max: NVIDIA gives a lane 255 registers and three workgroups in four at 168; RDNA and GCN 256; SIMD16 on Intel
  * has 64 of them (128 before the halves of a lane's pair); Arm, Broadcom and PowerVR 64 or fewer. */
 static const tuning_row nvidia = {32u, 8u, false, 4u, 240u, 12u, 40u, UINT64_C(1) << 34};
-static const tuning_row amd = {32u, 8u, false, 4u, 240u, 8u, 40u, UINT64_C(1) << 33};
-static const tuning_row intel = {16u, 4u, true, 1u, UINT32_MAX, 16u, 32u, UINT64_C(1) << 31};
-static const tuning_row software = {32u, 8u, true, 1u, UINT32_MAX, 4u, 4u, UINT64_C(1) << 26};
+static const tuning_row amd = {64u, 4u, false, 4u, 140u, 8u, 40u, UINT64_C(1) << 33};
+static const tuning_row intel = {8u, 4u, true, 1u, UINT32_MAX, 16u, 32u, UINT64_C(1) << 31};
+static const tuning_row software = {32u, 2u, true, 1u, UINT32_MAX, 4u, 4u, UINT64_C(1) << 26};
 static const tuning_row mobile = {32u, 4u, true, 1u, UINT32_MAX, 4u, 8u, UINT64_C(1) << 29};
 
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {

@@ -134,7 +134,7 @@ static fleet_result compile(const fleet_device *device, const fleet_job *job, fl
     fleet_result outcome = FLEET_FAILED;
     if (result == VK_SUCCESS && pipeline != VK_NULL_HANDLE) {
         fleet_statistics_read(device, pipeline, statistics);
-        outcome = statistics->spills > 0 || statistics->scratch > 0 ? FLEET_SPILLS : FLEET_OK;
+        outcome = statistics->memory ? FLEET_SPILLS : FLEET_OK;
     } else {
         snprintf(reason, reason_size, "VkResult %d", (int)result);
     }
@@ -158,7 +158,10 @@ static void print_number(int64_t number) {
 static void print_row(const fleet_device *device, const fleet_job *job, fleet_result result,
                       const fleet_statistics *statistics, const char *reason) {
     printf("%s\t%s\t%s\t%s\t%u", device->properties.deviceName, job->name, result_names[result],
-           job->chosen ? "chosen" : "-", statistics->subgroup_size);
+           !job->chosen                               ? "-"
+           : !job->has_rung || result != FLEET_SPILLS ? "chosen"
+                                                      : "tried",
+           statistics->subgroup_size);
     print_number(statistics->registers);
     print_number(statistics->spills);
     print_number(statistics->scratch);
@@ -184,7 +187,11 @@ static bool run(const fleet_device *device, const fleet_job *jobs, size_t count,
         fprintf(stderr, "job %zu of %zu: %s\n", i, count, jobs[i].name);
         fleet_result result = compile(device, &jobs[i], &statistics, reason, sizeof reason);
         print_row(device, &jobs[i], result, &statistics, reason);
-        ok = ok && result != FLEET_FAILED && !(result == FLEET_SPILLS && jobs[i].chosen);
+        ok = ok && result != FLEET_FAILED && !(result == FLEET_UNSUPPORTED && jobs[i].chosen) &&
+             !(result == FLEET_SPILLS && jobs[i].chosen && !jobs[i].has_rung);
+        while (result != FLEET_SPILLS && i + 1 < count && jobs[i].has_rung) {
+            i++; /* a plan would stay on this rung */
+        }
     }
     return ok;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # fleet_check.sh gate|report|DEVICE... -- PROGRAM [ARGUMENT...]: runs octavo_fleet_compile (amd64) on devices of the fleet
 # and ends with "N passed, N failed, N skipped", counting compiled modules; modules that a device lacks a feature for are
-# skipped. gate: Debian 13's drivers, exit 1 when a module fails to compile or a chosen one spills. report: sid's, never
+# skipped. gate: Debian 13's drivers, exit 1 when a module fails to compile or the last rung of a chosen one spills. report: sid's, never
 # fails. Device names alone: those of sid. FLEET_ARM64 names an arm64 build of the program for the devices that need one.
 # Tables and logs go to FLEET_OUTPUT (default build/fleet), one .tsv a device.
 set -eu
@@ -43,15 +43,19 @@ if [ "${1:-}" = one ]; then
         crashes=$((crashes + 1))
     done
     awk -F '\t' -v device="$device" -v status="$status" -v seconds=$(($(date +%s) - start)) '
-        $3 == "ok" || ($3 == "spills" && $4 != "chosen") {passed++}
-        $3 == "failed" || $3 == "crashed" || ($3 == "spills" && $4 == "chosen") {failed++; names = names "\n    " $2 ": " $3}
-        $3 == "unsupported" {skipped++}
-        $3 == "spills" && $4 != "chosen" {spilling++}
+        $3 == "ok" || ($3 == "spills" && $4 == "-") {passed++}
+        $3 == "failed" || $3 == "crashed" || (($3 == "spills" || $3 == "unsupported") && $4 == "chosen") {
+            failed++
+            names = names "\n    " $2 ": " $3
+        }
+        $3 == "unsupported" && $4 != "chosen" {skipped++}
+        $3 == "spills" && $4 == "-" {spilling++}
+        $3 == "spills" && $4 == "tried" {tried++}
         END {
             if (!failed && status) {failed = 1; names = "\n    exit status " status}
             if (!passed && !failed) {failed = 1; names = "\n    nothing compiled"}
-            printf "%s: %d passed, %d failed, %d skipped; %d not chosen ones spill; %d s%s\n", device, passed, failed,
-                skipped, spilling, seconds, names
+            printf "%s: %d passed, %d failed, %d skipped; %d rungs spill, %d not chosen ones; %d s%s\n", device, passed,
+                failed, skipped, tried, spilling, seconds, names
         }' "$base.tsv"
     exit 0
 fi

@@ -8,12 +8,11 @@
 #include "gpu/device_plan.h"
 #include "gpu/snapshot_query.h"
 
-enum { FLEET_LAYOUT_OF_ALL_VARIANTS = 1 }; /* index into fleet_jobs' layouts: 128 channels, 3 bits */
-
 typedef struct job_list {
     fleet_job *jobs;
     size_t capacity;
     size_t count;
+    bool names_size;
 } job_list;
 
 static void log_line(void *user, octavo_log_level level, const char *text) {
@@ -26,7 +25,7 @@ static void log_line(void *user, octavo_log_level level, const char *text) {
 static fleet_job *find_same(job_list *list, const fleet_job *job) {
     for (size_t i = 0; i < list->count && i < list->capacity; i++) {
         fleet_job *other = &list->jobs[i];
-        if (other->words == job->words && other->subgroup_size == job->subgroup_size &&
+        if (other->rung == job->rung && other->words == job->words && other->subgroup_size == job->subgroup_size &&
             other->constant_count == job->constant_count &&
             memcmp(other->constants, job->constants, job->constant_count * sizeof job->constants[0]) == 0) {
             return other;
@@ -35,10 +34,11 @@ static fleet_job *find_same(job_list *list, const fleet_job *job) {
     return NULL;
 }
 
-static void add(job_list *list, const octavo_gpu_pipeline_info *info, const char *shape, bool chosen) {
+/* names_size: as the library does, a subgroup size is required where the device has more than one. */
+static fleet_job make_job(const octavo_gpu_pipeline_info *info, bool names_size, const char *shape, bool chosen) {
     fleet_job job = {.words = info->code,
                      .word_count = info->code_bytes / sizeof info->code[0],
-                     .subgroup_size = info->required_subgroup_size,
+                     .subgroup_size = names_size ? info->required_subgroup_size : 0,
                      .full_subgroups = info->required_subgroup_size != 0,
                      .constant_count = info->constant_count,
                      .chosen = chosen};
@@ -47,15 +47,24 @@ static void add(job_list *list, const octavo_gpu_pipeline_info *info, const char
     for (uint32_t i = 0; i < info->constant_count; i++) {
         job.constants[i] = (fleet_constant){.id = info->constant_ids[i], .value = info->constant_values[i]};
     }
+    return job;
+}
+
+static void append(job_list *list, const fleet_job *job) {
+    if (list->count < list->capacity) {
+        list->jobs[list->count] = *job;
+    }
+    list->count++;
+}
+
+static void add(job_list *list, const octavo_gpu_pipeline_info *info, const char *shape, bool chosen) {
+    fleet_job job = make_job(info, list->names_size, shape, chosen);
     fleet_job *same = find_same(list, &job);
     if (same) {
         same->chosen = same->chosen || chosen;
-        return;
+    } else {
+        append(list, &job);
     }
-    if (list->count < list->capacity) {
-        list->jobs[list->count] = job;
-    }
-    list->count++;
 }
 
 static void add_append(job_list *list, const octavo_packed_layout *layout, const char *shape) {
@@ -67,6 +76,41 @@ static void add_append(job_list *list, const octavo_packed_layout *layout, const
     add(list, &pack, shape, true);
 }
 
+/* The walk of a variant, then what a plan falls back to, rung by rung, when the compiler spills. */
+static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                     const octavo_kernel_shape *shape, const char *layout_name, bool chosen) {
+    octavo_kernel_tuning tuning;
+    fleet_job *above = NULL;
+    for (uint32_t rung = 0; octavo_kernel_tune(snapshot, variant, shape, rung, &tuning); rung++) {
+        char name[FLEET_NAME_SIZE - 32];
+        snprintf(name, sizeof name, "%.30s group %u %s rung %u: lanes %u rows %u tokens %u%s", layout_name,
+                 shape->group, shape->phase == OCTAVO_PHASE_DECODE ? "decode" : "prefill", rung, tuning.lanes,
+                 tuning.rows, tuning.tokens, tuning.shared_state ? " shared state" : "");
+        octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(shape->layout, variant, &tuning);
+        fleet_job job = make_job(&walk, list->names_size, name, chosen);
+        job.rung = rung;
+        if (rung == 0) {
+            octavo_gpu_pipeline_info rotate =
+                octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
+            octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(shape->layout, &tuning);
+            add(list, &rotate, name, chosen);
+            add(list, &merge, name, chosen);
+            if (find_same(list, &job)) {
+                return true; /* the rungs below are the same too */
+            }
+        }
+        if (above) {
+            above->has_rung = true;
+        }
+        append(list, &job);
+        if (!chosen || list->count > list->capacity) {
+            return true;
+        }
+        above = &list->jobs[list->count - 1];
+    }
+    return above != NULL;
+}
+
 /* The variant that runs: the first that the tuner accepts. With `all`, also those that the device could run. */
 static void add_attention(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
                           const octavo_kernel_shape *shape, const char *layout_name, bool all) {
@@ -75,32 +119,32 @@ static void add_attention(job_list *list, const octavo_device_snapshot *snapshot
         octavo_kernel_variant_order(snapshot, capabilities, shape->layout->key_bits, shape->layout->value_bits, order);
     bool chosen = true;
     for (uint32_t i = 0; i < count && (chosen || all); i++) {
-        const octavo_kernel_variant *variant = &octavo_kernel_variants[order[i]];
-        octavo_kernel_tuning tuning;
-        if (!octavo_kernel_tune(snapshot, variant, shape, &tuning)) {
-            continue;
+        if (add_walk(list, snapshot, &octavo_kernel_variants[order[i]], shape, layout_name, chosen)) {
+            chosen = false;
         }
-        char name[FLEET_NAME_SIZE / 2];
-        snprintf(name, sizeof name, "%.30s group %u %s lanes %u rows %u", layout_name, shape->group,
-                 shape->phase == OCTAVO_PHASE_DECODE ? "decode" : "prefill", tuning.lanes, tuning.rows);
-        octavo_gpu_pipeline_info rotate =
-            octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
-        octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(shape->layout, variant, &tuning);
-        octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(shape->layout, &tuning);
-        add(list, &rotate, name, chosen);
-        add(list, &walk, name, chosen);
-        add(list, &merge, name, chosen);
-        chosen = false;
     }
 }
 
 size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
+    enum { DECODE = 1, PREFILL = 2, ALL_VARIANTS = 4 };
+    /* not the full product: each shape, each pair of bits and each group with what is most work for a compiler */
     static const struct {
-        uint32_t key_dim, value_dim, key_bits, value_bits;
-    } layouts[] = {{64, 64, 3, 3},   {128, 128, 3, 3}, {256, 256, 3, 3},   {80, 80, 3, 3}, {192, 128, 3, 3},
-                   {128, 128, 4, 3}, {128, 128, 2, 2}, {128, 128, 16, 16}, {64, 64, 4, 4}, {64, 64, 16, 16}};
-    static const uint32_t groups[] = {1, 4, 8};
-    static const octavo_phase phases[] = {OCTAVO_PHASE_DECODE, OCTAVO_PHASE_PREFILL};
+        uint32_t key_dim, value_dim, key_bits, value_bits, group, what;
+    } cases[] = {
+        {128, 128, 3, 3, 4, DECODE | PREFILL | ALL_VARIANTS},
+        {128, 128, 3, 3, 1, DECODE},
+        {64, 64, 3, 3, 1, DECODE},
+        {64, 64, 3, 3, 8, DECODE | PREFILL},
+        {256, 256, 3, 3, 1, DECODE},
+        {256, 256, 3, 3, 8, DECODE},
+        {80, 80, 3, 3, 4, DECODE},
+        {192, 128, 3, 3, 8, DECODE},
+        {128, 128, 4, 3, 8, DECODE},
+        {128, 128, 2, 2, 8, DECODE},
+        {64, 64, 4, 4, 4, DECODE},
+        {64, 64, 16, 16, 1, DECODE},
+        {128, 128, 16, 16, 8, DECODE},
+    };
 
     octavo_host reports = {.log = log_line};
     octavo_base_host host;
@@ -119,21 +163,21 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         fprintf(stderr, "the library refuses %s: %s\n", snapshot.name, plan.reason);
         return 0;
     }
-    job_list list = {.jobs = jobs, .capacity = capacity};
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
-        octavo_packed_layout layout = octavo_packed_layout_make(1, 8, layouts[i].key_dim, layouts[i].value_dim,
-                                                                layouts[i].key_bits, layouts[i].value_bits);
+    job_list list = {.jobs = jobs, .capacity = capacity, .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        octavo_packed_layout layout = octavo_packed_layout_make(1, 8, cases[i].key_dim, cases[i].value_dim,
+                                                                cases[i].key_bits, cases[i].value_bits);
         char name[64];
-        snprintf(name, sizeof name, "d %u/%u bits %u/%u", layouts[i].key_dim, layouts[i].value_dim, layouts[i].key_bits,
-                 layouts[i].value_bits);
+        snprintf(name, sizeof name, "d %u/%u bits %u/%u", cases[i].key_dim, cases[i].value_dim, cases[i].key_bits,
+                 cases[i].value_bits);
         add_append(&list, &layout, name);
-        for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
-            for (size_t p = 0; p < sizeof phases / sizeof phases[0]; p++) {
-                octavo_kernel_shape shape = {.layout = &layout, .group = groups[g], .phase = phases[p]};
-                /* every module once; all shapes of what runs */
-                bool all = i == FLEET_LAYOUT_OF_ALL_VARIANTS && groups[g] == 4 && phases[p] == OCTAVO_PHASE_DECODE;
-                add_attention(&list, &snapshot, plan.capabilities, &shape, name, all);
-            }
+        octavo_kernel_shape shape = {.layout = &layout, .group = cases[i].group, .phase = OCTAVO_PHASE_DECODE};
+        if (cases[i].what & DECODE) {
+            add_attention(&list, &snapshot, plan.capabilities, &shape, name, cases[i].what & ALL_VARIANTS);
+        }
+        shape.phase = OCTAVO_PHASE_PREFILL;
+        if (cases[i].what & PREFILL) {
+            add_attention(&list, &snapshot, plan.capabilities, &shape, name, false);
         }
     }
     return list.count;

@@ -26,7 +26,9 @@ typedef struct fleet_job {
     uint32_t constant_count;
     uint32_t subgroup_size; /* required subgroup size; 0: the driver's choice */
     bool full_subgroups;
-    bool chosen; /* the tuner would run this one here, so a spill is a failure */
+    bool chosen;   /* a plan would run this one here, so a spill is a failure */
+    bool has_rung; /* the next job is what a plan tries when this one spills; else it is not needed */
+    uint32_t rung; /* of the tuning */
 } fleet_job;
 
 /* Writes at most `capacity` jobs: every variant that the library holds able to run on `device`. Returns how many there

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attention/kernel_tuning.h"
+
 enum { MAX_EXECUTABLES = 8, MAX_STATISTICS = 64 };
 
 /* RADV's spilled SGPRs go to vector registers, not to memory, so they are only in the raw list. */
@@ -54,6 +56,7 @@ static void append(char *text, const char *format, ...) {
 }
 
 static void keep_worst(fleet_statistics *statistics, const char *name, int64_t value) {
+    statistics->memory = statistics->memory || octavo_kernel_is_spill(name, (double)value);
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (strcmp(meanings[i].name, name) == 0) {
             int64_t kept;
