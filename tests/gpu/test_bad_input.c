@@ -1,5 +1,5 @@
-/* Malformed calls and files: each gives its status (or false) and exactly one clear line, and changes nothing. Calls
- * with no object to log through are not here: they give OCTAVO_INVALID_ARGUMENT in silence. */
+/* Malformed calls: each gives its status and exactly one clear line, and changes nothing. Files are in
+ * test_bad_files.c. Calls with no object to log through are not here: they give OCTAVO_INVALID_ARGUMENT in silence. */
 #include "gpu_fixture.h"
 #include "run_tests.h"
 

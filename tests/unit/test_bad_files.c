@@ -5,11 +5,9 @@
 
 #include <string.h>
 
-* /
-
 #define BYTES(text) text, sizeof text - 1
 
-    static const struct {
+static const struct {
     const char *bytes;
     size_t size;
     const char *names;
