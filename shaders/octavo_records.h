@@ -10,8 +10,7 @@
 #define OCTAVO_SPEC_VALUE_PAD 3 /* d' of V */
 #define OCTAVO_SPEC_ROWS 4      /* rows in a query tile; rows of one workgroup of rotate */
 #define OCTAVO_SPEC_QUERY_PARTS 5 /* int8 parts of a query value: 1 (8 bits) or 2 (15 bits) */
-#define OCTAVO_SPEC_SHARED_STATE 6 /* 1: a tile's logits and the running output in shared memory */
-#define OCTAVO_SPEC_TOKENS 7       /* of a quad that are scored at once: 1, 2 or 4; 4 without shared state */
+#define OCTAVO_SPEC_TOKENS 6 /* of a quad, and channels, whose codes a lane has in registers at once: 1, 2 or 4 */
 #define OCTAVO_SPEC_LOCAL_SIZE 253
 
 /* --- bindings, set 0 ------------------------------------------------------------------------------------------ */

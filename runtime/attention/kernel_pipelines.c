@@ -50,7 +50,6 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
     octavo_gpu_pipeline_info info = module_info(variant->module, 3u, tuning->lanes);
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
-    set_constant(&info, OCTAVO_SPEC_SHARED_STATE, tuning->shared_state ? 1u : 0u);
     set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
     if (variant->int_dot)
         set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, tuning->query_parts != 0u ? tuning->query_parts : 1u);

@@ -10,21 +10,21 @@
 typedef struct tuning_row {
     uint32_t lanes; /* wanted; a workgroup that is one subgroup takes the nearest size there is */
     uint32_t rows_max;
-    bool shared_state;
-    uint32_t tokens;
-    uint32_t values_max; /* of a lane that fit its registers, by the count of lane_values */
-    uint32_t workgroups_per_core;
-    uint32_t cores; /* where the driver does not tell */
+    uint32_t tokens;              /* each is 32 registers of codes */
+    uint32_t workgroups_per_core; /* at most; fewer where their shared memory does not fit shared_per_core */
+    uint32_t shared_per_core;     /* bytes */
+    uint32_t cores;               /* where the driver does not tell */
     uint64_t slice_work;
 } tuning_row;
 
-/* values_max: NVIDIA gives a lane 255 registers and three workgroups in four at 168; RDNA and GCN 256; SIMD16 on Intel
- * has 64 of them (128 before the halves of a lane's pair); Arm, Broadcom and PowerVR 64 or fewer. */
-static const tuning_row nvidia = {32u, 8u, false, 4u, 240u, 12u, 40u, UINT64_C(1) << 34};
-static const tuning_row amd = {64u, 4u, false, 4u, 140u, 8u, 40u, UINT64_C(1) << 33};
-static const tuning_row intel = {8u, 4u, true, 1u, UINT32_MAX, 16u, 32u, UINT64_C(1) << 31};
-static const tuning_row software = {32u, 2u, true, 1u, UINT32_MAX, 4u, 4u, UINT64_C(1) << 26};
-static const tuning_row mobile = {32u, 4u, true, 1u, UINT32_MAX, 4u, 8u, UINT64_C(1) << 29};
+/* Registers of a lane: NVIDIA 255, RDNA and GCN 256 (fewer keep more waves resident), Intel 128 at SIMD8, Arm, Broadcom
+ * and PowerVR 64 or fewer. NVIDIA's Vulkan driver gives compute about 48 KiB of shared memory on a core, and a
+ * workgroup takes 1 KiB more than it asks for. */
+static const tuning_row nvidia = {32u, 8u, 4u, 12u, 49152u, 40u, UINT64_C(1) << 34};
+static const tuning_row amd = {32u, 8u, 2u, 8u, 65536u, 40u, UINT64_C(1) << 33};
+static const tuning_row intel = {8u, 4u, 1u, 16u, 131072u, 32u, UINT64_C(1) << 31};
+static const tuning_row software = {32u, 4u, 1u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
+static const tuning_row mobile = {32u, 4u, 1u, 4u, 32768u, 8u, UINT64_C(1) << 29};
 
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return &software;
@@ -47,22 +47,11 @@ static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const oc
         tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u : layout->key_dim_padded;
     bool int_values = variant->int_dot && layout->value_bits < 16u;
     uint32_t weight_words = int_values ? 32u : 128u;
-    uint32_t words = query_words + weight_words + 32u + 1u + 32u;         /* and maxima, correction, window */
-    words += variant->int_dot ? 32u + 4u + 8u : 0u;                       /* weight maxima, scales, sums of two tiles */
-    words += tuning->shared_state ? 128u + layout->value_dim_padded : 0u; /* logits, result */
-    uint32_t apart = 64u + (tuning->shared_state ? 128u : 6u); /* window tokens; logs, or the unused arrays of one element */
+    uint32_t words = query_words + weight_words + 128u + layout->value_dim_padded; /* and logits, result */
+    words += 32u + 2u + 1u + 3u;                                                   /* maxima, correction, rules */
+    words += variant->int_dot ? 1u + 32u + 4u + 8u : 0u; /* offset, weight maxima, scales, sums of two tiles */
+    uint32_t apart = 32u + 128u + 64u;                   /* end of the query, logs, window tokens */
     return 4u * (tuning->rows * words + apart);
-}
-
-/* Values that a lane keeps while it scores: sums, loaded words, codes, and the state that is not shared. */
-static uint32_t lane_values(const octavo_packed_layout *layout, const octavo_kernel_tuning *tuning) {
-    uint32_t quads = tuning->lanes < 32u ? tuning->lanes : 32u;
-    uint32_t lane_rows = tuning->rows / (tuning->lanes / quads);
-    uint32_t channels = (layout->value_dim_padded + tuning->lanes - 1u) / tuning->lanes;
-    uint32_t parts = tuning->query_parts != 0u ? tuning->query_parts : 1u;
-    uint32_t words = layout->key_bits < 16u ? 4u * layout->key_bits + 4u : 8u;
-    uint32_t state = tuning->shared_state ? 0u : channels * tuning->rows + 4u * lane_rows;
-    return state + tuning->tokens * (lane_rows * parts + words) + 40u;
 }
 
 bool octavo_kernel_int_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout) {
@@ -81,19 +70,9 @@ static uint32_t power_of_two_at_least(uint32_t x) {
     return p;
 }
 
-static bool fits(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant, const tuning_row *row,
-                 const octavo_packed_layout *layout, const octavo_kernel_tuning *tuning) {
-    return walk_shared_bytes(variant, layout, tuning) <= snapshot->max_compute_shared_memory_size &&
-           lane_values(layout, tuning) <= row->values_max;
-}
-
 /* The next smaller choice: first fewer tokens at once, then fewer rows. */
-static bool step_down(octavo_kernel_tuning *tuning) {
-    uint32_t rows_min = tuning->lanes > 32u ? tuning->lanes / 32u : 1u;
-    if (!tuning->shared_state) {
-        tuning->shared_state = true;
-        tuning->tokens = 2u;
-    } else if (tuning->tokens > 1u) {
+static bool step_down(octavo_kernel_tuning *tuning, uint32_t rows_min) {
+    if (tuning->tokens > 1u) {
         tuning->tokens /= 2u;
     } else if (tuning->rows > rows_min) {
         tuning->rows /= 2u;
@@ -101,6 +80,12 @@ static bool step_down(octavo_kernel_tuning *tuning) {
         return false;
     }
     return true;
+}
+
+static uint32_t resident_workgroups(const tuning_row *row, uint32_t shared_bytes) {
+    uint32_t fit = row->shared_per_core / (shared_bytes + 1024u);
+    if (fit > row->workgroups_per_core) return row->workgroups_per_core;
+    return fit > 0u ? fit : 1u;
 }
 
 bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
@@ -113,32 +98,21 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     if (tuning->lanes > snapshot->max_compute_work_group_invocations) return false;
     tuning->subgroup_size = variant->one_subgroup ? tuning->lanes : 0u;
     tuning->query_parts = octavo_kernel_int_query(variant, layout) ? 2u : 0u;
-    /* logits in registers are of one quad a lane */
-    tuning->shared_state = row->shared_state || tuning->lanes < 32u;
-    tuning->tokens = tuning->shared_state ? row->tokens : 4u;
+    tuning->tokens = row->tokens;
     uint32_t rows_min = tuning->lanes > 32u ? tuning->lanes / 32u : 1u;
     uint32_t wanted = shape->phase == OCTAVO_PHASE_PREFILL ? row->rows_max : power_of_two_at_least(shape->group);
     tuning->rows = wanted < row->rows_max ? wanted : row->rows_max;
     if (tuning->rows < rows_min) tuning->rows = rows_min;
-
-    /* a device with few registers for the state keeps the rows and gives up the registers last */
-    while (!fits(snapshot, variant, row, layout, tuning)) {
-        if (tuning->rows > rows_min) {
-            tuning->rows /= 2u;
-        } else if (!step_down(tuning)) {
-            return false;
-        }
+    while (walk_shared_bytes(variant, layout, tuning) > snapshot->max_compute_shared_memory_size) {
+        if (tuning->rows <= rows_min) return false;
+        tuning->rows /= 2u;
     }
     for (uint32_t i = 0; i < rung; ++i) {
-        if (!step_down(tuning)) return false;
-        if (!fits(snapshot, variant, row, layout, tuning)) {
-            if (tuning->rows <= rows_min) return false;
-            tuning->rows /= 2u;
-        }
+        if (!step_down(tuning, rows_min)) return false;
     }
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
     tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
-    tuning->workgroups = cores * row->workgroups_per_core;
+    tuning->workgroups = cores * resident_workgroups(row, tuning->shared_bytes);
     tuning->slice_work = row->slice_work;
     tuning->merge_lanes = snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32u : 128u;
     return true;

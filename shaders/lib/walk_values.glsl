@@ -1,78 +1,124 @@
-// Part of walk.comp: adds a tile's weighted values of one channel of this lane to the running output.
+// Part of walk.comp: adds a tile's weighted values of this lane's channels to the running output.
 #ifndef OCTAVO_WALK_VALUES_GLSL
 #define OCTAVO_WALK_VALUES_GLSL
 
 #ifdef OCTAVO_INT_DOT
-void add_channel_int(uint tile, const uint i, uint parity) {
-        const uint channel = lane + LANES * i;
-        float sums[ROWS];
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            sums[r] = 0.0;
-        }
-        uint words[16];
+const uint BATCH = TOKENS < LANE_CHANNELS ? TOKENS : LANE_CHANNELS; // channels whose codes are in registers at once
+uvec4 value_parts[BATCH * VALUE_BITS];
+
+void load_values(uint tile, uint first) {
+    [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+        const uint channel = min(lane + LANES * (first + i), VALUE_PAD - 1u);
         [[unroll]] for (uint n = 0u; n < VALUE_BITS; ++n) {
-            const uvec4 part = pool4[(tile >> 2) + n * VALUE_PAD + channel];
-            words[4u * n] = part.x;
-            words[4u * n + 1u] = part.y;
-            words[4u * n + 2u] = part.z;
-            words[4u * n + 3u] = part.w;
+            value_parts[i * VALUE_BITS + n] = pool4[(tile >> 2) + n * VALUE_PAD + channel];
+        }
+    }
+}
+
+uint value_word(const uint i, const uint w) {
+    return value_parts[i * VALUE_BITS + (w >> 2)][w & 3u];
+}
+
+// Channels first .. first + BATCH - 1 of this lane, whose words are loaded.
+void add_values_int(uint first) {
+    uint codes[BATCH * 32u];
+    [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+        [[unroll]] for (uint g = 0u; g < 4u; ++g) {
+            const uint w = g * VALUE_BITS;
+            const uint w2 = VALUE_BITS > 2u ? value_word(i, w + 2u) : 0u, w3 = VALUE_BITS > 3u ? value_word(i, w + 3u) : 0u;
+            [[unroll]] for (uint c = 0u; c < 8u; ++c) {
+                codes[(i * 4u + g) * 8u + c] = codes_of(VALUE_BITS, c, value_word(i, w), value_word(i, w + 1u), w2, w3);
+            }
+        }
+    }
+    [[dont_unroll]] for (uint r = 0u; r < ROWS; ++r) {
+        float terms[BATCH];
+        [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+            terms[i] = 0.0;
         }
         [[unroll]] for (uint g = 0u; g < 4u; ++g) {
-            uint codes[8];
-            const uint at = g * VALUE_BITS;
-            [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-                codes[c] = codes_of(VALUE_BITS, c, words[at], words[at + 1u], VALUE_BITS > 2u ? words[at + 2u] : 0u,
-                                    VALUE_BITS > 3u ? words[at + 3u] : 0u);
-            }
-            [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-                const uvec4 w0 = shared_weights[r * 8u + 2u * g], w1 = shared_weights[r * 8u + 2u * g + 1u];
+            const uvec4 w0 = shared_weights[r * 8u + 2u * g], w1 = shared_weights[r * 8u + 2u * g + 1u];
+            const int weight_sum = int(shared_weight_sum[(parity * ROWS + r) * 4u + g]);
+            const float scale = shared_weight_scale[r * 4u + g];
+            [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
                 uint sum = 0u;
                 [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-                    sum = dot_u8(codes[c], w0[c], sum);
-                    sum = dot_u8(codes[4u + c], w1[c], sum);
+                    sum = dot_u8(codes[(i * 4u + g) * 8u + c], w0[c], sum);
+                    sum = dot_u8(codes[(i * 4u + g) * 8u + 4u + c], w1[c], sum);
                 }
-                const int level = 2 * int(sum) - int(shared_weight_sum[(parity * ROWS + r) * 4u + g]);
-                sums[r] += float(level) * shared_weight_scale[r * 4u + g];
+                terms[i] += float(2 * int(sum) - weight_sum) * scale;
             }
         }
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            update_result(i, r, shared_correction[r], sums[r]);
+        const float correction = shared_correction[r];
+        [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+            if (has_channel(first + i)) {
+                update_result(first + i, r, correction, terms[i]);
+            }
         }
+    }
 }
 #endif
 
-void add_channel_float(uint tile, const uint i) {
+void add_channel_float(uint tile, uint i) {
     const float zero = float((1u << (VALUE_BITS & 15u)) - 1u) * 0.5;
-        const uint channel = lane + LANES * i;
-        float sums[ROWS];
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            sums[r] = 0.0;
+    const uint channel = lane + LANES * i;
+    float sums[ROWS];
+    [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+        sums[r] = 0.0;
+    }
+    [[dont_unroll]] for (uint g = 0u; g < 4u; ++g) {
+        uint words[4];
+        if (VALUE_BITS < 16u) {
+            [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+                words[n] = n < VALUE_BITS ? load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * VALUE_BITS + n) : 0u;
+            }
         }
-        [[dont_unroll]] for (uint g = 0u; g < 4u; ++g) {
-            uint words[4];
+        [[unroll]] for (uint c = 0u; c < 8u; ++c) {
+            vec4 value;
             if (VALUE_BITS < 16u) {
-                [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                    words[n] = n < VALUE_BITS ? load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * VALUE_BITS + n) : 0u;
-                }
+                const uint codes = codes_of(VALUE_BITS, c, words[0], words[1], words[2], words[3]);
+                value = vec4(float(codes & 0xffu), float((codes >> 8) & 0xffu), float((codes >> 16) & 0xffu), float(codes >> 24)) - zero;
+            } else {
+                value = vec4(unpackHalf2x16(load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + 2u * c)),
+                             unpackHalf2x16(load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + 2u * c + 1u)));
             }
-            [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-                vec4 value;
-                if (VALUE_BITS < 16u) {
-                    const uint codes = codes_of(VALUE_BITS, c, words[0], words[1], words[2], words[3]);
-                    value = vec4(float(codes & 0xffu), float((codes >> 8) & 0xffu), float((codes >> 16) & 0xffu), float(codes >> 24)) - zero;
-                } else {
-                    value = vec4(unpackHalf2x16(load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + 2u * c)),
-                                 unpackHalf2x16(load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + 2u * c + 1u)));
-                }
-                [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-                    const vec4 w = uintBitsToFloat(shared_weights[r * 32u + g * 8u + c]);
-                    // select: an unused slot of an f16 page may hold NaN
-                    sums[r] += dot(w, mix(vec4(0.0), value, notEqual(w, vec4(0.0))));
-                }
+            [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+                const vec4 w = uintBitsToFloat(shared_weights[r * 32u + g * 8u + c]);
+                // select: an unused slot of an f16 page may hold NaN
+                sums[r] += dot(w, mix(vec4(0.0), value, notEqual(w, vec4(0.0))));
             }
         }
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            update_result(i, r, shared_correction[r], sums[r]);
+    }
+    [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+        update_result(i, r, shared_correction[r], sums[r]);
+    }
+}
+
+// What add_values wants first from memory.
+void load_first_values(uint tile) {
+#ifdef OCTAVO_INT_DOT
+    if (INT_VALUES) {
+        load_values(tile, 0u);
+    }
+#endif
+}
+
+void add_values(uint tile) {
+#ifdef OCTAVO_INT_DOT
+    if (INT_VALUES) {
+        [[dont_unroll]] for (uint first = 0u; first < LANE_CHANNELS; first += BATCH) {
+            if (first > 0u) {
+                load_values(tile, first);
+            }
+            add_values_int(first);
         }
+        return;
+    }
+#endif
+    [[dont_unroll]] for (uint i = 0u; i < LANE_CHANNELS; ++i) {
+        if (has_channel(i)) {
+            add_channel_float(tile, i);
+        }
+    }
 }
 #endif

@@ -10,6 +10,15 @@ uint window_word(octavo_tile_range range, uint n, out uint token) {
     return page * push.head_count * HEAD_WORDS + ((row % push.window_rows_per_page) * push.head_count + head) * WINDOW_HEAD_WORDS;
 }
 
+// [row][32]: partial dots, then weights; where a tile has its logits.
+void set_window(uint row, uint slot, float x) {
+    shared_logits[row * 32u + (slot >> 2)][slot & 3u] = floatBitsToUint(x);
+}
+
+float get_window(uint row, uint slot) {
+    return uintBitsToFloat(shared_logits[row * 32u + (slot >> 2)][slot & 3u]);
+}
+
 // Channels 2 w and 2 w + 1 of a query row, in the units of its scale.
 vec2 query_pair(uint row, uint w) {
 #ifdef OCTAVO_INT_DOT
@@ -30,7 +39,7 @@ vec2 query_pair(uint row, uint w) {
 }
 
 // Adds the weighted values of `count` window tokens of one channel of this lane.
-void add_channel_window(uint count, uint row_count, const uint i) {
+void add_channel_window(uint count, uint row_count, uint i) {
     const uint channel = lane + LANES * i;
     float sums[ROWS];
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
@@ -40,12 +49,12 @@ void add_channel_window(uint count, uint row_count, const uint i) {
         const vec2 pair = unpackHalf2x16(pool[shared_window_words[n] + WINDOW_KEY_WORDS + (channel >> 1)]);
         const float value = (channel & 1u) == 0u ? pair.x : pair.y;
         [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            const float p = r < row_count ? shared_window[r * WINDOW_CHUNK + n] : 0.0;
+            const float p = r < row_count ? get_window(r, n) : 0.0;
             sums[r] += p > 0.0 ? p * value : 0.0; // an unseen row may hold NaN
         }
     }
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-        update_result(i, r, r < row_count ? shared_correction[r] : 1.0, sums[r]);
+        update_result(i, r, shared_correction[r], sums[r]);
     }
 }
 
@@ -74,42 +83,26 @@ void score_window(octavo_tile_range range, uint first, uint count, uint width) {
             }
         }
         [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            shared_window[row_of(k) * WINDOW_CHUNK + slot] = sums[k];
+            set_window(row_of(k), slot, sums[k]);
         }
     }
 }
 
 // The finished logit of token n for row k, or UNSEEN; a token that is seen and not finite poisons the row.
-float window_logit(const uint k, uint n, uint count, float sum) {
-    const float dot_scale = INT_KEYS ? 2.0 * row_scale[k] : row_scale[k];
-    const float logit = finish_logit(k, sum * dot_scale + row_mean[k]);
-    const bool seen = n < count && row_sees(k, shared_window_tokens[min(n, count - 1u)]);
-    const bool good = (floatBitsToUint(logit) & 0x7f800000u) != 0x7f800000u;
-    row_sum[k] = seen && !good ? NOT_A_NUMBER : row_sum[k];
+float window_logit(uint k, uint n, uint count, uint width) {
+    const uint row = row_of(k);
+    const row_rule rule = load_rule(row);
+    float sum = 0.0;
+    for (uint slot = n; slot < WINDOW_CHUNK; slot += width) {
+        sum += get_window(row, slot);
+    }
+    const float dot_scale = INT_KEYS ? 2.0 * rule.scale : rule.scale;
+    const float logit = finish_logit(rule, sum * dot_scale + rule.mean);
+    const bool seen = n < count && row_sees(rule, shared_window_tokens[min(n, count - 1u)]), good = is_finite(logit);
+    if (seen && !good) {
+        update_sum(k, 1.0, NOT_A_NUMBER);
+    }
     return seen && good ? logit : UNSEEN;
-}
-
-// The logits of `count` tokens from their partial dots, into shared_logit_max; own_max holds this lane's maxima.
-void finish_window(uint count, uint width, out float own_max[LANE_ROWS]) {
-    [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-        own_max[k] = UNSEEN;
-    }
-    [[dont_unroll]] for (uint n = quad_lane; n < WINDOW_CHUNK; n += QUADS) {
-        float sums[LANE_ROWS];
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            sums[k] = 0.0;
-        }
-        [[dont_unroll]] for (uint slot = n; n < width && slot < WINDOW_CHUNK; slot += width) {
-            [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-                sums[k] += shared_window[row_of(k) * WINDOW_CHUNK + slot];
-            }
-        }
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            const float logit = n < width ? window_logit(k, n, count, sums[k]) : UNSEEN;
-            shared_logit_max[row_of(k) * 8u + (n >> 2)][n & 3u] = logit;
-            own_max[k] = max(own_max[k], logit);
-        }
-    }
 }
 
 void walk_window(octavo_tile_range range, uint row_count) {
@@ -122,29 +115,41 @@ void walk_window(octavo_tile_range range, uint row_count) {
         team_barrier();
         score_window(range, first, count, width);
         team_barrier();
-        float own_max[LANE_ROWS];
-        finish_window(count, width, own_max);
-        team_barrier();
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            const float new_max = max(row_max[k], tile_max(k, own_max[k]));
-            const float correction = exp2(row_max[k] - new_max);
-            row_max[k] = new_max;
-            row_sum[k] *= correction;
-            if (quad_lane == 0u) {
-                shared_correction[row_of(k)] = correction;
-            }
-        }
-        [[dont_unroll]] for (uint n = quad_lane; n < count; n += QUADS) {
-            [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-                const float logit = shared_logit_max[row_of(k) * 8u + (n >> 2)][n & 3u];
-                const float p = logit > 0.5 * UNSEEN ? exp2(logit - row_max[k]) : 0.0;
-                row_sum[k] += p;
-                shared_window[row_of(k) * WINDOW_CHUNK + n] = p;
+        [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+            for (uint n = quad_lane; n < WINDOW_CHUNK; n += QUADS) {
+                shared_logit_max[row_of(k) * 8u + (n >> 2)][n & 3u] = n < width ? window_logit(k, n, count, width) : UNSEEN;
             }
         }
         team_barrier();
-        FOR_EACH_CHANNEL(add_channel_window(count, row_count, i))
+        [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+            const uint row = row_of(k);
+            float own = UNSEEN, sum = 0.0;
+            for (uint n = quad_lane; n < WINDOW_CHUNK; n += QUADS) {
+                own = max(own, shared_logit_max[row * 8u + (n >> 2)][n & 3u]);
+            }
+            const float row_max = advance_max(k, own);
+            for (uint n = quad_lane; n < count; n += QUADS) {
+                const float logit = shared_logit_max[row * 8u + (n >> 2)][n & 3u];
+                const float p = logit > 0.5 * UNSEEN ? exp2(logit - row_max) : 0.0;
+                set_window(row, n, p);
+                sum += p;
+            }
+            update_sum(k, 1.0, sum);
+        }
+        team_barrier();
+        [[dont_unroll]] for (uint i = 0u; i < LANE_CHANNELS; ++i) {
+            if (has_channel(i)) {
+                add_channel_window(count, row_count, i);
+            }
+        }
+        parity ^= 1u;
     }
     team_barrier();
+#ifdef OCTAVO_INT_DOT
+    for (uint i = lane; i < 2u * ROWS * 4u; i += LANES) {
+        shared_weight_sum[i] = 0u; // the parity may have changed under a tile to come
+    }
+    team_barrier();
+#endif
 }
 #endif
