@@ -1,8 +1,8 @@
 #!/bin/sh
 # fleet_check.sh gate|report|DEVICE... -- PROGRAM [ARGUMENT...]: runs octavo_fleet_compile (amd64) on devices of the fleet
 # and ends with "N passed, N failed, N skipped", counting compiled modules; modules that a device lacks a feature for are
-# skipped. gate: Debian 13's drivers, exit 1 when a module fails to compile or the last rung of a chosen one spills. report: sid's, never
-# fails. Device names alone: those of sid. FLEET_ARM64 names an arm64 build of the program for the devices that need one.
+# skipped. gate: Debian 13's drivers, exit 1 when a module fails to compile or the last rung of a chosen one
+# spills. report: sid's, never fails. Device names alone: those of sid. FLEET_ARM64 names an arm64 build of the program for the devices that need one.
 # Tables and logs go to FLEET_OUTPUT (default build/fleet), one .tsv a device.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -38,13 +38,16 @@ if [ "${1:-}" = one ]; then
         crashed=$(awk '/^job [0-9]+ of [0-9]+: /{number = $2} END {print number}' "$base.log")
         [ -n "$crashed" ] || break
         module=$(sed -n "s/^job $crashed of [0-9]*: //p" "$base.log" | tail -n 1)
-        printf '%s\t%s\tcrashed\tchosen\t0\t-\t-\t-\t-\t-\texit status %s\n' "$device" "$module" "$status" >>"$base.tsv"
+        outcome=crashed
+        case $status in 124 | 137) outcome='no answer in time' ;; esac
+        printf '%s\t%s\t%s\tchosen\t0\t-\t-\t-\t-\t-\texit status %s\n' "$device" "$module" "$outcome" "$status" \
+            >>"$base.tsv"
         from=$((crashed + 1))
         crashes=$((crashes + 1))
     done
     awk -F '\t' -v device="$device" -v status="$status" -v seconds=$(($(date +%s) - start)) '
         $3 == "ok" || ($3 == "spills" && $4 == "-") {passed++}
-        $3 == "failed" || $3 == "crashed" || (($3 == "spills" || $3 == "unsupported") && $4 == "chosen") {
+        $3 == "failed" || $3 == "crashed" || $3 == "no answer in time" || (($3 == "spills" || $3 == "unsupported") && $4 == "chosen") {
             failed++
             names = names "\n    " $2 ": " $3
         }

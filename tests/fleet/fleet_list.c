@@ -83,9 +83,9 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
     fleet_job *above = NULL;
     for (uint32_t rung = 0; octavo_kernel_tune(snapshot, variant, shape, rung, &tuning); rung++) {
         char name[FLEET_NAME_SIZE - 32];
-        snprintf(name, sizeof name, "%.30s group %u %s rung %u: lanes %u rows %u tokens %u%s", layout_name,
-                 shape->group, shape->phase == OCTAVO_PHASE_DECODE ? "decode" : "prefill", rung, tuning.lanes,
-                 tuning.rows, tuning.tokens, tuning.shared_state ? " shared state" : "");
+        snprintf(name, sizeof name, "%.30s group %u %s rung %u: lanes %u rows %u tokens %u", layout_name, shape->group,
+                 shape->phase == OCTAVO_PHASE_DECODE ? "decode" : "prefill", rung, tuning.lanes, tuning.rows,
+                 tuning.tokens);
         octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(shape->layout, variant, &tuning);
         fleet_job job = make_job(&walk, list->names_size, name, chosen);
         job.rung = rung;
