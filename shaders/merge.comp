@@ -21,8 +21,12 @@ layout(push_constant) uniform push_block { octavo_merge_push push; };
 const float UNSEEN = -1.0e30;
 const float LOG2_E = 1.44269504;
 shared float rows[ROW_COUNT * ROW_CHANNELS];
-shared float lane_values[gl_WorkGroupSize.x + 8u];
-shared float lane_sums[gl_WorkGroupSize.x];
+const uint LANES = gl_WorkGroupSize.x; // a power of two
+// Groups of lanes take partial results in turn, each all channels.
+const uint GROUPS = LANES > ROW_CHANNELS ? LANES / ROW_CHANNELS : 1u;
+const uint GROUP_LANES = LANES > ROW_CHANNELS ? ROW_CHANNELS : LANES;
+shared float group_rows[GROUPS * ROW_CHANNELS];
+shared float lane_values[LANES];
 uint lane;
 #include "lib/rotation.glsl"
 
@@ -49,12 +53,12 @@ void main() {
 
     // the largest maximum, over all lanes
     float own = UNSEEN;
-    for (uint p = lane; p < partial_count; p += gl_WorkGroupSize.x) {
+    for (uint p = lane; p < partial_count; p += LANES) {
         own = max(own, scratch[push.sum_offset + 2u * (partial_row + p * stride)]);
     }
     lane_values[lane] = own;
     barrier();
-    for (uint half_size = gl_WorkGroupSize.x / 2u; half_size > 0u; half_size /= 2u) {
+    for (uint half_size = LANES / 2u; half_size > 0u; half_size /= 2u) {
         if (lane < half_size) {
             lane_values[lane] = max(lane_values[lane], lane_values[lane + half_size]);
         }
@@ -62,48 +66,59 @@ void main() {
     }
     const float largest = lane_values[0];
 
-    // weights of as many partial results as there are lanes at a time, their sum, and the weighted outputs
-    float sum = 0.0;
-    for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
-        rows[channel] = 0.0;
+    // weights of as many partial results as there are lanes at a time, and the weighted outputs
+    const uint group = lane / GROUP_LANES;
+    float own_sum = 0.0;
+    for (uint i = lane; i < GROUPS * ROW_CHANNELS; i += LANES) {
+        group_rows[i] = 0.0;
     }
-    for (uint first = 0u; first < partial_count; first += gl_WorkGroupSize.x) {
-        const uint p = first + lane, count = min(gl_WorkGroupSize.x, partial_count - first);
+    for (uint first = 0u; first < partial_count; first += LANES) {
+        const uint count = min(LANES, partial_count - first);
         barrier();
         if (lane < count) {
-            const uint at = push.sum_offset + 2u * (partial_row + p * stride);
-            const float weight = exp2(scratch[at] - largest);
-            lane_values[lane] = weight;
-            lane_sums[lane] = weight * scratch[at + 1u];
-        } else {
-            lane_values[lane] = 0.0;
-            lane_sums[lane] = 0.0;
+            const uint at = push.sum_offset + 2u * (partial_row + (first + lane) * stride);
+            lane_values[lane] = exp2(scratch[at] - largest);
+            own_sum += lane_values[lane] * scratch[at + 1u];
         }
         barrier();
-        for (uint i = 0u; i < count; ++i) {
-            sum += lane_sums[i];
-        }
-        for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
-            float x = rows[channel];
+        for (uint channel = lane % GROUP_LANES; channel < ROW_CHANNELS && group < GROUPS; channel += GROUP_LANES) {
+            float x = 0.0;
             const uint at = push.output_offset + (partial_row + first * stride) * ROW_CHANNELS + channel;
-            for (uint i = 0u; i < count; i += 8u) {
+            for (uint i = 8u * group; i < count; i += 8u * GROUPS) {
                 float values[8]; // loads first, so that they overlap
                 [[unroll]] for (uint j = 0u; j < 8u; ++j) {
                     values[j] = scratch[at + min(i + j, count - 1u) * stride * ROW_CHANNELS];
                 }
                 [[unroll]] for (uint j = 0u; j < 8u; ++j) {
-                    x += i + j < count ? values[j] * lane_values[i + j] : 0.0;
+                    x += i + j < count ? values[j] * lane_values[min(i + j, count - 1u)] : 0.0;
                 }
             }
-            rows[channel] = x;
+            group_rows[group * ROW_CHANNELS + channel] += x;
         }
     }
+    barrier();
+    lane_values[lane] = own_sum;
+    for (uint channel = lane; channel < ROW_CHANNELS; channel += LANES) {
+        float x = 0.0;
+        for (uint g = 0u; g < GROUPS; ++g) {
+            x += group_rows[g * ROW_CHANNELS + channel];
+        }
+        rows[channel] = x;
+    }
+    barrier();
+    for (uint half_size = LANES / 2u; half_size > 0u; half_size /= 2u) {
+        if (lane < half_size) {
+            lane_values[lane] += lane_values[lane + half_size];
+        }
+        barrier();
+    }
+    const float sum = lane_values[0];
     // sum is relative to the largest logit, so that a large sink logit does not take the log-sum-exp to 0
     const float reference = max(largest, sink), factor = exp2(largest - reference);
     const float total = sum * factor + (has_sink ? exp2(sink - reference) : 0.0);
     const bool poisoned = (floatBitsToUint(sum) & 0x7f800000u) == 0x7f800000u;
     const float inverse = sum > 0.0 ? factor / total : 0.0;
-    for (uint channel = lane; channel < ROW_CHANNELS; channel += gl_WorkGroupSize.x) {
+    for (uint channel = lane; channel < ROW_CHANNELS; channel += LANES) {
         rows[channel] *= inverse;
     }
     barrier();

@@ -369,6 +369,16 @@ void write_partial(uint partial, uint row_count) {
     }
 }
 
+octavo_tile_range load_range(uint index) {
+    const uint at = push.range_offset + index * 4u;
+    octavo_tile_range range;
+    range.first = lists[at];
+    range.count = lists[at + 1u];
+    range.kind = lists[at + 2u];
+    range.pages = lists[at + 3u];
+    return range;
+}
+
 void main() {
     lane = gl_LocalInvocationID.x;
     quad_lane = lane % QUADS;
@@ -379,22 +389,24 @@ void main() {
     const uint tile_index = lists[share_at], range_first = lists[share_at + 1u], range_count = lists[share_at + 2u];
     const uint partial = lists[share_at + 3u];
     const uint tile_at = push.tile_offset + tile_index * 8u;
+    octavo_tile_range range = load_range(range_first);
+    uint page = lists[range.pages]; // the next one is always on its way
     const uint row_first = lists[tile_at + 1u], row_count = lists[tile_at + 2u];
     sequence = load_sequence(push.sequence_offset + lists[tile_at] * 12u);
     load_rows(head * push.query_rows + sequence.row_base + row_first, row_first, row_count);
 
     for (uint r = 0u; r < range_count; ++r) {
-        const uint at = push.range_offset + (range_first + r) * 4u;
-        octavo_tile_range range;
-        range.first = lists[at];
-        range.count = lists[at + 1u];
-        range.kind = lists[at + 2u];
-        range.pages = lists[at + 3u];
+        if (r > 0u) {
+            range = load_range(range_first + r);
+            page = lists[range.pages];
+        }
         if (range.kind == OCTAVO_RUN_WINDOW) {
             walk_window(range, row_count);
         } else {
             for (uint t = 0u; t < range.count; ++t) {
-                walk_tile(lists[range.pages + t], (range.first + t) * OCTAVO_TILE_TOKENS, range.kind == OCTAVO_RUN_EDGE);
+                const uint next = lists[range.pages + min(t + 1u, range.count - 1u)];
+                walk_tile(page, (range.first + t) * OCTAVO_TILE_TOKENS, range.kind == OCTAVO_RUN_EDGE);
+                page = next;
             }
         }
     }

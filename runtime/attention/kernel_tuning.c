@@ -20,7 +20,7 @@ typedef struct tuning_row {
 /* Registers of a lane: NVIDIA 255, RDNA and GCN 256 (fewer keep more waves resident), Intel 128 at SIMD8, Arm, Broadcom
  * and PowerVR 64 or fewer. NVIDIA's Vulkan driver gives compute about 48 KiB of shared memory on a core, and a
  * workgroup takes 1 KiB more than it asks for. */
-static const tuning_row nvidia = {32u, 8u, 4u, 12u, 49152u, 40u, UINT64_C(1) << 34};
+static const tuning_row nvidia = {32u, 8u, 4u, 8u, 81920u, 40u, UINT64_C(1) << 34};
 static const tuning_row amd = {32u, 8u, 2u, 8u, 65536u, 40u, UINT64_C(1) << 33};
 static const tuning_row intel = {8u, 4u, 1u, 16u, 131072u, 32u, UINT64_C(1) << 31};
 static const tuning_row software = {32u, 4u, 1u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
@@ -114,7 +114,14 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
     tuning->workgroups = cores * resident_workgroups(row, tuning->shared_bytes);
     tuning->slice_work = row->slice_work;
-    tuning->merge_lanes = snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32u : 128u;
+    /* many lanes read many partial results at once */
+    uint32_t merge_lanes = shape->phase == OCTAVO_PHASE_DECODE ? 512u : 128u;
+    if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) merge_lanes = 32u;
+    while (merge_lanes > snapshot->max_compute_work_group_invocations ||
+           merge_lanes > snapshot->max_compute_work_group_size[0]) {
+        merge_lanes /= 2u;
+    }
+    tuning->merge_lanes = merge_lanes;
     return true;
 }
 
