@@ -122,13 +122,11 @@ typedef struct choice {
     } while (0)
 
 static void fail_at(const choice *c, int line, const char *condition) {
-    ck_abort_msg(
-        "line %d: %s\n  %s, %s: d %u/%u bits %u/%u group %u %s rung %u: lanes %u rows %u tokens %u shared state "
-        "%d, %u bytes",
-        line, condition, c->device->snapshot.name, c->variant->name, c->layout.key_dim, c->layout.value_dim,
-        c->layout.key_bits, c->layout.value_bits, c->shape.group,
-        c->shape.phase == OCTAVO_PHASE_PREFILL ? "prefill" : "decode", c->rung, c->tuning.lanes, c->tuning.rows,
-        c->tuning.tokens, (int)c->tuning.shared_state, c->tuning.shared_bytes);
+    ck_abort_msg("line %d: %s\n  %s, %s: d %u/%u bits %u/%u group %u %s rung %u: lanes %u rows %u tokens %u, %u bytes",
+                 line, condition, c->device->snapshot.name, c->variant->name, c->layout.key_dim, c->layout.value_dim,
+                 c->layout.key_bits, c->layout.value_bits, c->shape.group,
+                 c->shape.phase == OCTAVO_PHASE_PREFILL ? "prefill" : "decode", c->rung, c->tuning.lanes,
+                 c->tuning.rows, c->tuning.tokens, c->tuning.shared_bytes);
 }
 
 /* The shared arrays of walk.comp, one by one, in bytes. */
@@ -139,12 +137,13 @@ static uint32_t walk_arrays(const choice *c) {
     uint32_t rows = t->rows, parts = t->query_parts;
     uint32_t bytes = 16u * (rows * (int_keys ? parts * l->key_dim_padded / 4u : l->key_dim_padded) / 4u); /* query */
     bytes += 16u * (rows * (int_values ? 32u : 128u) / 4u);                                               /* weights */
-    bytes += 16u * (rows * 8u) + 4u * rows; /* logit_max, correction */
-    if (c->variant->int_dot) bytes += 16u * (rows * 8u) + 4u * (rows * 4u) + 4u * (2u * rows * 4u); /* weight_ .. */
-    bytes += t->shared_state ? 16u * (rows * 32u) : 16u;                                            /* logits */
-    bytes += t->shared_state ? 4u * 128u : 4u;                                                      /* logs */
-    bytes += t->shared_state ? 4u * (rows * l->value_dim_padded) : 4u;                              /* result */
-    return bytes + 4u * (rows * 32u) + 4u * 32u + 4u * 32u; /* window, window_words, window_tokens */
+    bytes += 16u * 8u;                                                           /* what a last chunk of it may read */
+    bytes += 16u * (rows * 32u) + 4u * 128u + 4u * (rows * l->value_dim_padded); /* logits, logs, result */
+    bytes += 16u * (rows * 8u) + 4u * (2u * rows) + 4u * rows;                   /* logit_max, row_max, correction */
+    bytes += 3u * 4u * rows;                                                     /* row_scale, row_mean, row_position */
+    /* row_offset, weight_max, weight_scale, weight_sum */
+    if (c->variant->int_dot) bytes += 4u * rows + 16u * (rows * 8u) + 4u * (rows * 4u) + 4u * (2u * rows * 4u);
+    return bytes + 4u * 32u + 4u * 32u; /* window_words, window_tokens */
 }
 
 static void check_numbers(const choice *c) {
@@ -164,7 +163,6 @@ static void check_numbers(const choice *c) {
     EXPECT(c->shape.phase == OCTAVO_PHASE_PREFILL || t->rows < 2u * c->shape.group || t->rows == t->lanes / quads);
     EXPECT(t->query_parts == (c->variant->int_dot && c->layout.key_bits < 16u ? 2u : 0u));
     EXPECT(t->tokens == 1u || t->tokens == 2u || t->tokens == 4u);
-    EXPECT(t->shared_state || (t->tokens == 4u && quads == 32u)); /* registers hold the logits of one quad */
     EXPECT(t->shared_bytes == walk_arrays(c) && t->shared_bytes <= s->max_compute_shared_memory_size);
     EXPECT(t->workgroups > 0u && t->workgroups <= 16384u);
     /* a dispatch takes at least a tile of every KV head */
@@ -173,7 +171,7 @@ static void check_numbers(const choice *c) {
 }
 
 static bool same_choice(const octavo_kernel_tuning *a, const octavo_kernel_tuning *b) {
-    return a->rows == b->rows && a->tokens == b->tokens && a->shared_state == b->shared_state;
+    return a->rows == b->rows && a->tokens == b->tokens;
 }
 
 /* All rungs of a variant; returns how many there are. */
@@ -184,7 +182,7 @@ static uint32_t check_rungs(choice *c) {
         check_numbers(c);
         if (c->rung > 0u) {
             EXPECT(c->tuning.lanes == before.lanes && c->tuning.rows <= before.rows);
-            EXPECT(!same_choice(&c->tuning, &before) && (c->tuning.shared_state || !before.shared_state));
+            EXPECT(!same_choice(&c->tuning, &before));
         }
         before = c->tuning;
     }
@@ -297,7 +295,7 @@ static uint32_t count_shared_arrays(const char *shader) {
 }
 
 START_TEST(shared_arrays_are_known) {
-    ck_assert_uint_eq(count_shared_arrays("walk.comp"), 13u);
+    ck_assert_uint_eq(count_shared_arrays("walk.comp"), 17u);
     ck_assert_uint_eq(count_shared_arrays("rotate.comp"), 4u);
     ck_assert_uint_eq(count_shared_arrays("merge.comp"), 3u);
     ck_assert_uint_eq(count_shared_arrays("pack.comp"), 0u);
@@ -347,27 +345,26 @@ typedef struct expected_choice {
     fabricated_device device;
     const char *packed, *f16; /* the first variant for 3 bits, and for f16 pages */
     uint32_t lanes, decode_rows, prefill_rows;
-    bool shared_state;
     uint32_t tokens;
 } expected_choice;
 
 /* d 128, K and V of 3 bits, 4 query heads for each KV head. */
 static const expected_choice table[] = {
-    {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", 32u, 4u, 4u, true, 1u},
-    {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", 32u, 4u, 4u, true, 1u},
-    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", 32u, 4u, 4u, true, 1u}, /* sizes 64 and 128, no control */
-    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, true, 1u},
-    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", 32u, 4u, 4u, true, 1u}, /* no subgroup arithmetic */
-    {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, true, 1u},
-    {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", 32u, 4u, 4u, true, 1u},
-    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, true, 1u}, /* SIMD32 spills */
-    {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, true, 1u},
-    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 8u, false, 4u}, /* no dot instruction */
-    {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, false, 4u},
-    {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, false, 4u},
-    {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, false, 4u},
-    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 4u, 8u, true, 1u},
-    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 4u, 8u, true, 1u},
+    {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u},
+    {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u},
+    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u}, /* sizes 64 and 128, no control */
+    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 1u},
+    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u}, /* no subgroup arithmetic */
+    {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, 1u},
+    {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u},
+    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u}, /* SIMD16 spills */
+    {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u},
+    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 8u, 2u}, /* no dot instruction */
+    {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 2u},
+    {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u},
+    {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u},
+    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u},
+    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 4u, 4u, 1u},
 };
 
 START_TEST(named_choices) {
@@ -389,11 +386,9 @@ START_TEST(named_choices) {
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &prefill));
         bool is_expected = strcmp(variant->name, expected->packed) == 0 && strcmp(f16, expected->f16) == 0 &&
                            decode.lanes == expected->lanes && decode.rows == expected->decode_rows &&
-                           prefill.rows == expected->prefill_rows && decode.shared_state == expected->shared_state &&
-                           decode.tokens == expected->tokens;
-        ck_assert_msg(is_expected, "%s: %s, f16 %s, %u lanes, %u and %u rows, shared state %d, %u tokens",
-                      device.snapshot.name, variant->name, f16, decode.lanes, decode.rows, prefill.rows,
-                      (int)decode.shared_state, decode.tokens);
+                           prefill.rows == expected->prefill_rows && decode.tokens == expected->tokens;
+        ck_assert_msg(is_expected, "%s: %s, f16 %s, %u lanes, %u and %u rows, %u tokens", device.snapshot.name,
+                      variant->name, f16, decode.lanes, decode.rows, prefill.rows, decode.tokens);
     }
 }
 END_TEST
