@@ -76,8 +76,8 @@ OCTAVO_STRUCT(octavo_rotate_push) {
 OCTAVO_STRUCT(octavo_pack_entry) {
     OCTAVO_U32 page;   /* in the segment */
     OCTAVO_U32 first;  /* codes: token in the tile, all in one group of 32; window: row in the page */
-    OCTAVO_U32 count;  /* tokens, at most 32 */
-    OCTAVO_U32 source; /* first token in scratch, with the kind in bit 31 */
+    OCTAVO_U32 count;  /* tokens; codes: at most 32; window: as many as follow each other in the page */
+    OCTAVO_U32 source; /* first token in scratch; bit 31: a window, OCTAVO_PACK_WINDOW */
 } OCTAVO_END(octavo_pack_entry);
 
 OCTAVO_STRUCT(octavo_pack_push) {

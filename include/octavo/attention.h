@@ -5,6 +5,9 @@
  *
  * with exp(sink_logit) of the query head added to the denominator when sink logits are given. Query head h reads KV head
  * h / (query_head_count / kv_head_count). Sequences of unequal length and unequal numbers of queries go in one call.
+ *
+ * Threads: a plan is used by the thread that uses its cache. Functions without a plan may be called from any thread.
+ *
  * Work is cut over the length of the cache and merged exactly by (maximum, sum, output) triples, in a fixed order:
  * LeanAttention (arXiv 2405.10480). */
 #ifndef OCTAVO_ATTENTION_H
@@ -36,7 +39,7 @@ typedef enum octavo_empty_row {
 } octavo_empty_row;
 
 typedef enum octavo_phase {
-    OCTAVO_PHASE_AUTO = 0,    /* decode up to 16 queries a sequence, else prefill */
+    OCTAVO_PHASE_AUTO = 0,    /* decode when query_capacity <= 16 * sequence_capacity, else prefill */
     OCTAVO_PHASE_PREFILL = 1,
     OCTAVO_PHASE_DECODE = 2,
     OCTAVO_PHASE_MAX = 0x7fffffff
@@ -48,17 +51,18 @@ typedef struct octavo_attention_info {
     size_t struct_size;
     octavo_cache *cache;
     uint32_t query_head_count;    /* a multiple of kv_head_count, up to 64 times */
-    uint32_t sequence_capacity;   /* most sequences in one call */
+    uint32_t sequence_capacity;   /* most sequences in one call, 1 .. that of the cache */
     uint32_t query_capacity;      /* most query tokens in one call, all sequences together */
     octavo_phase phase;
     octavo_mask mask;
-    float scale;   /* of the logits; 0: 1 / sqrt(key_dim) */
+    float scale;   /* of the logits, finite; 0: 1 / sqrt(key_dim) */
     float softcap; /* 0: none */
     octavo_empty_row empty_row;
     const char *variant;        /* NULL: the best for the device; else a name of octavo_attention_variant_name */
     VkBool32 skip_proof;        /* do not run the variant on a small known case before it is trusted */
-    VkDeviceSize scratch_bytes; /* most device memory for partial results; 0: 64 MiB. Larger calls run in slices */
-    uint32_t workgroup_target;  /* workgroups that a call is cut into at least, if it can be; 0: what suits the device */
+    VkDeviceSize scratch_bytes; /* most device memory for queries and partial results; 0: 64 MiB. Larger calls run in
+                                   slices; what one query token takes is the least */
+    uint32_t workgroup_target;  /* workgroups that a call is cut into, about, if it can be; 0: what suits the device */
     uint64_t slice_work;        /* most query rows times tokens in one dispatch (drivers kill long ones); 0: what suits */
 } octavo_attention_info;
 #define OCTAVO_ATTENTION_INFO_INIT                                                                                     \
@@ -69,19 +73,20 @@ typedef struct octavo_attention_info {
 
 /* Chooses, compiles and proves the pipelines (submits under the queue lock and waits), allocates scratch memory. A
  * variant that fails to compile or computes wrong results is skipped with a warning. The cache outlives the plan.
- * OCTAVO_UNSUPPORTED: no variant works, or the forced one cannot run here (the log says why). */
+ * OCTAVO_UNSUPPORTED: no variant works, or the forced one cannot run here (the log says why). OCTAVO_INVALID_ARGUMENT
+ * also for a variant that the build does not have. */
 OCTAVO_API octavo_status octavo_attention_create(const octavo_attention_info *info, octavo_attention **attention);
 /* The GPU must be done with it. */
 OCTAVO_API void octavo_attention_destroy(octavo_attention *attention);
 
 /* All variants of the build, whether or not a device can run them. index 0 .. count-1; NULL beyond. Static storage. */
 OCTAVO_API const char *octavo_attention_variant_name(uint32_t index);
-/* Why a variant cannot serve this device, shape and phase; NULL when it can. Static storage. key_bits and value_bits may
- * be 0 (any). */
+/* Why a variant cannot serve this device and phase; NULL when it can. Static storage. Whether it compiles and computes
+ * rightly for a shape shows when a plan is made. */
 OCTAVO_API const char *octavo_attention_variant_refusal(const octavo_device *device, uint32_t index, octavo_phase phase);
 /* The variant that the plan uses. */
 OCTAVO_API const char *octavo_attention_variant(const octavo_attention *attention);
-/* The phase that the plan resolved to. */
+/* The phase that the plan resolved to: never OCTAVO_PHASE_AUTO. */
 OCTAVO_API octavo_phase octavo_attention_phase(const octavo_attention *attention);
 
 typedef struct octavo_attention_run {
@@ -89,12 +94,14 @@ typedef struct octavo_attention_run {
     uint32_t layer;
     uint32_t sequence_count;
     const octavo_sequence *sequences;
-    const uint32_t *query_counts; /* [sequence_count], query tokens of each */
+    const uint32_t *query_counts; /* [sequence_count], query tokens of each; 0 is fine */
     octavo_tensor queries;        /* [tokens][query_head_count][key_dim], any type */
     octavo_tensor output;         /* [tokens][query_head_count][value_dim], f32 or f16 */
-    VkBuffer lse_buffer;          /* VK_NULL_HANDLE: none; f32 [tokens][query_head_count], natural logarithm of the sum */
-    VkDeviceSize lse_offset;      /* of the exponentials of the capped logits, without the sink logit */
-    VkDeviceSize lse_size;
+    /* VK_NULL_HANDLE: none. f32 [tokens][query_head_count]: the natural logarithm of the sum of the exponentials of the
+     * capped logits, without the sink logit. */
+    VkBuffer lse_buffer;
+    VkDeviceSize lse_offset;  /* bytes, a multiple of minStorageBufferOffsetAlignment or of 256 */
+    VkDeviceSize lse_size;    /* bytes writable from lse_offset on */
     const float *sink_logits; /* NULL or [query_head_count], host memory, read during the call */
 } octavo_attention_run;
 #define OCTAVO_ATTENTION_RUN_INIT                                                                                      \
@@ -103,8 +110,9 @@ typedef struct octavo_attention_run {
     }
 
 /* Records attention over what the cache holds at this point of the recording. Never compiles, submits or blocks, and
- * allocates nothing but frame memory. Recordings of one plan share its scratch memory and run one after the other.
- * OCTAVO_FRAME_FULL. */
+ * allocates nothing but frame memory. Recordings of one plan share its scratch memory and run one after the other: the
+ * library's barriers see to it, and order them after the appends recorded before. The caller's own work on queries,
+ * output and lse is ordered by the caller (octavo/device.h). OCTAVO_FRAME_FULL: nothing was recorded. */
 OCTAVO_API octavo_status octavo_attention_record(octavo_attention *attention, octavo_frame *frame,
                                                  VkCommandBuffer command_buffer, const octavo_attention_run *run);
 

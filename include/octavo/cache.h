@@ -37,11 +37,13 @@ typedef struct octavo_cache_info {
     uint32_t kv_head_count;      /* 1 .. 256 */
     uint32_t key_dim, value_dim; /* channels of a head, 32 .. 256 each */
     uint32_t key_bits, value_bits; /* 2, 3, 4, or 16 for f16 */
-    uint64_t token_capacity;     /* tokens of all sequences together, for each layer; rounded up to whole pages */
+    uint64_t token_capacity;     /* tokens of all sequences together, for each layer, at least 1; rounded up to whole
+                                    pages. A sequence takes whole pages; those of its windows come on top */
     uint32_t sequence_capacity;  /* 1 .. 65536 */
     uint32_t record_count;       /* codec records, 1 .. 256 */
     VkBool32 transforms;         /* room for dense transforms in the codec records */
-    uint32_t first_tokens;       /* the first tokens of a sequence are also held in f16 (attention sinks); 0 .. 128 */
+    uint32_t first_tokens;       /* the first tokens of a sequence are also held in f16 (attention sinks); 0 .. 128. No
+                                    effect where K and V are f16 */
     uint32_t recent_tokens;      /* so are the last ones; 0 .. 4096 */
     uint32_t slack_tokens;       /* extra room of the recent window: truncating by more reads packed codes; 0 .. 4096 */
     VkDeviceSize segment_bytes;  /* the pool is cut into buffers of at most this size; 0: the device's binding range */
@@ -49,12 +51,13 @@ typedef struct octavo_cache_info {
 #define OCTAVO_CACHE_INFO_INIT { sizeof(octavo_cache_info), 1, 1, 128, 128, 3, 3, 0, 1, 1, VK_FALSE, 4, 0, 16, 0 }
 
 /* Allocates the pool, compiles and proves the append pipelines (submits under the queue lock and waits).
- * OCTAVO_UNSUPPORTED: no append variant works on this device. */
+ * OCTAVO_UNSUPPORTED: the append kernels do not work on this device, or a codec record with transforms is larger than
+ * it can bind. */
 OCTAVO_API octavo_status octavo_cache_create(octavo_device *device, const octavo_cache_info *info, octavo_cache **cache);
 /* The GPU must be done with it. */
 OCTAVO_API void octavo_cache_destroy(octavo_cache *cache);
 
-/* Each 0 of the info is resolved. */
+/* The info of the creation with each 0 resolved. */
 OCTAVO_API void octavo_cache_get_info(const octavo_cache *cache, octavo_cache_info *info);
 
 typedef struct octavo_cache_statistics {
@@ -74,7 +77,8 @@ typedef struct octavo_codec_info {
     size_t struct_size;
     const float *key_mean; /* [kv_head_count][key_dim] or NULL for zeros; subtracted before the transform */
     const float *key_transform; /* [kv_head_count][d'][d'] row-major T with d' = key_dim rounded up to 32, or NULL for the
-                                   rotation; invertible (queries get its inverse transposed); needs info.transforms */
+                                   rotation; invertible (queries get its inverse transposed), else
+                                   OCTAVO_INVALID_ARGUMENT; needs octavo_cache_info.transforms */
     uint32_t seed;              /* of the rotations' signs */
 } octavo_codec_info;
 #define OCTAVO_CODEC_INFO_INIT { sizeof(octavo_codec_info), 0, 0, 0 }
@@ -88,9 +92,10 @@ OCTAVO_API octavo_status octavo_cache_set_codec(octavo_cache *cache, uint32_t re
 /* An empty sequence that uses codec record `record`. OCTAVO_OUT_OF_PAGES: sequence_capacity is reached. */
 OCTAVO_API octavo_status octavo_sequence_create(octavo_cache *cache, uint32_t record, octavo_sequence *sequence);
 OCTAVO_API octavo_status octavo_sequence_destroy(octavo_cache *cache, octavo_sequence sequence);
-/* A new sequence with the same tokens in all layers, sharing the pages. */
+/* A new sequence with the same tokens in all layers and the same record, sharing the pages. OCTAVO_OUT_OF_PAGES:
+ * sequence_capacity is reached. */
 OCTAVO_API octavo_status octavo_sequence_fork(octavo_cache *cache, octavo_sequence source, octavo_sequence *sequence);
-/* Keeps the first `length` tokens of each layer that has more. */
+/* Keeps the first `length` tokens of each layer that has more; layers that have fewer stay as they are. */
 OCTAVO_API octavo_status octavo_sequence_truncate(octavo_cache *cache, octavo_sequence sequence, uint32_t length);
 /* Tokens in a layer. */
 OCTAVO_API octavo_status octavo_sequence_length(const octavo_cache *cache, octavo_sequence sequence, uint32_t layer,
@@ -111,9 +116,10 @@ typedef enum octavo_type {
 typedef struct octavo_tensor {
     VkBuffer buffer;
     VkDeviceSize offset; /* bytes */
-    VkDeviceSize size;   /* bytes readable (writable) from offset on */
+    VkDeviceSize size;   /* bytes readable (writable) from offset on: inside of the buffer, and to the end of the last
+                            row, rounded up to 4, which is within maxStorageBufferRange of offset */
     octavo_type type;
-    uint32_t token_stride, head_stride; /* elements */
+    uint32_t token_stride, head_stride; /* elements, at least a row's channels where there is more than one */
 } octavo_tensor;
 
 typedef struct octavo_append_info {
@@ -129,7 +135,8 @@ typedef struct octavo_append_info {
     { sizeof(octavo_append_info), 0, 0, 0, 0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0} }
 
 /* Records an append. Nothing is recorded and nothing advances on an error. The library's barriers order it after what
- * it recorded before in the cache. OCTAVO_OUT_OF_PAGES, OCTAVO_FRAME_FULL. */
+ * it recorded before in the cache; the caller's writes of keys and values are ordered by the caller (octavo/device.h).
+ * Never compiles, submits or blocks. OCTAVO_OUT_OF_PAGES, OCTAVO_FRAME_FULL. */
 OCTAVO_API octavo_status octavo_cache_record_append(octavo_cache *cache, octavo_frame *frame,
                                                     VkCommandBuffer command_buffer, const octavo_append_info *info);
 

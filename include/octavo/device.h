@@ -26,8 +26,8 @@ typedef enum octavo_capability {
     OCTAVO_CAPABILITY_PUSH_DESCRIPTOR = 1u << 2,   /* VK_KHR_push_descriptor */
     OCTAVO_CAPABILITY_TIMESTAMPS = 1u << 3,        /* the queue family writes timestamps */
     OCTAVO_CAPABILITY_PIPELINE_STATISTICS = 1u << 4, /* VK_KHR_pipeline_executable_properties */
-    OCTAVO_CAPABILITY_FLOAT16 = 1u << 5,           /* shaderFloat16 */
-    OCTAVO_CAPABILITY_COOPERATIVE_MATRIX = 1u << 6, /* VK_KHR_cooperative_matrix in compute */
+    OCTAVO_CAPABILITY_FLOAT16 = 1u << 5,           /* shaderFloat16; no kernel of this version uses it */
+    OCTAVO_CAPABILITY_COOPERATIVE_MATRIX = 1u << 6, /* VK_KHR_cooperative_matrix in compute; nor this */
     OCTAVO_CAPABILITY_DEBUG_NAMES = 1u << 7,       /* VK_EXT_debug_utils on the instance */
     OCTAVO_CAPABILITY_MAX = 0x7fffffff
 } octavo_capability;
@@ -49,8 +49,8 @@ typedef struct octavo_device_description {
 } octavo_device_description;
 
 /* Where compiled pipelines are kept between runs. The library picks no path. key: lower-case hexadecimal text, derived
- * from driver and shaders; a blob carries its own checked header, so any bytes may come back. Called from the thread
- * that prepares. */
+ * from driver and shaders; a blob carries its own checked header, so any bytes may come back. Called from the threads
+ * that prepare (create caches and plans), for one device by one at a time. Must not call Octavo. */
 typedef struct octavo_pipeline_store {
     void *user;
     /* Copies up to *size bytes of the blob of key to data and sets *size to its whole size; data may be NULL to ask for
@@ -119,7 +119,8 @@ OCTAVO_API octavo_status octavo_enumerate_devices(const octavo_device_create_inf
 
 /* Makes instance and device. OCTAVO_NO_DEVICE: none, or the chosen one is not usable (the log says why). */
 OCTAVO_API octavo_status octavo_device_create(const octavo_device_create_info *info, octavo_device **device);
-/* Uses the caller's instance, device and queue, which outlive the result. Nothing is submitted. */
+/* Uses the caller's instance, device and queue, which outlive the result. Nothing is submitted. OCTAVO_NO_DEVICE: the
+ * device is not usable (the log says why). */
 OCTAVO_API octavo_status octavo_device_import(const octavo_device_import_info *info, octavo_device **device);
 OCTAVO_API void octavo_device_destroy(octavo_device *device);
 OCTAVO_API void octavo_device_describe(const octavo_device *device, octavo_device_description *description);
@@ -145,7 +146,7 @@ OCTAVO_API void octavo_device_get_handles(const octavo_device *device, octavo_vu
 typedef struct octavo_buffer octavo_buffer;
 typedef enum octavo_buffer_kind {
     OCTAVO_BUFFER_DEVICE = 0, /* device local; write and read go through staging unless the memory is host visible */
-    OCTAVO_BUFFER_HOST = 1,   /* host visible and mapped for the buffer's life */
+    OCTAVO_BUFFER_HOST = 1,   /* host visible: write and read only copy */
     OCTAVO_BUFFER_KIND_MAX = 0x7fffffff
 } octavo_buffer_kind;
 
@@ -167,8 +168,9 @@ OCTAVO_API octavo_status octavo_commands_create(octavo_device *device, octavo_co
 OCTAVO_API void octavo_commands_destroy(octavo_commands *commands);
 /* Begins recording (what was recorded and not submitted is dropped). *command_buffer is owned by commands. */
 OCTAVO_API octavo_status octavo_commands_begin(octavo_commands *commands, VkCommandBuffer *command_buffer);
-/* Ends, submits under the queue lock, waits. *gpu_seconds (may be NULL): time between the first and the last command on
- * the GPU, or a negative number without timestamps. */
+/* Ends, submits under the queue lock, waits; what the commands wrote is visible to the host then. *gpu_seconds (may be
+ * NULL): time between the first and the last command on the GPU, or a negative number without timestamps.
+ * OCTAVO_INVALID_STATE: begin has not come before. */
 OCTAVO_API octavo_status octavo_commands_submit_and_wait(octavo_commands *commands, double *gpu_seconds);
 
 /* --- Frames --------------------------------------------------------------------------------------------------------
@@ -176,9 +178,12 @@ OCTAVO_API octavo_status octavo_commands_submit_and_wait(octavo_commands *comman
  * command buffers that is submitted together, and reset it when the fence of that submission has signalled; nothing of
  * it is reused before. */
 typedef struct octavo_frame octavo_frame;
-/* metadata_bytes: memory for lists; 0: 1 MiB. A decode step takes about 4 bytes a page and sequence, 64 bytes a split. */
+/* metadata_bytes: memory for lists, at most maxStorageBufferRange; 0: 1 MiB. A decode step takes about 4 bytes a page
+ * and sequence, 64 bytes a split, for each layer. */
 OCTAVO_API octavo_status octavo_frame_create(octavo_device *device, VkDeviceSize metadata_bytes, octavo_frame **frame);
+/* The GPU must be done with it. */
 OCTAVO_API void octavo_frame_destroy(octavo_frame *frame);
+/* Likewise. */
 OCTAVO_API octavo_status octavo_frame_reset(octavo_frame *frame);
 
 #ifdef __cplusplus

@@ -29,7 +29,8 @@ extern "C" {
 
 /* What a call returns. The numbers are pinned: they never change their meaning. On every status but OCTAVO_SUCCESS the
  * call has changed nothing that the caller can see, unless its comment says otherwise, and one line that names the
- * argument, its value and the limit went to the log. */
+ * argument, its value and the limit went to the log (none where the argument that leads to the log is itself NULL or a
+ * structure of unknown size). */
 typedef enum octavo_status {
     OCTAVO_SUCCESS = 0,
     OCTAVO_INVALID_ARGUMENT = 1,     /* an argument breaks the contract of its header */
@@ -40,10 +41,10 @@ typedef enum octavo_status {
     OCTAVO_DEVICE_LOST = 6,          /* VK_ERROR_DEVICE_LOST: destroy everything (that still works) and start again */
     OCTAVO_NO_DEVICE = 7,            /* no Vulkan device, or none that can run Octavo */
     OCTAVO_UNSUPPORTED = 8,          /* legal, but not on this device or not in this build */
-    OCTAVO_NOT_PREPARED = 9,         /* the pipelines that this call needs were not prepared */
+    OCTAVO_NOT_PREPARED = 9,         /* the pipelines that this call needs were not prepared (unused yet) */
     OCTAVO_INVALID_STATE = 10,       /* legal arguments at the wrong time, as setting a codec record in use */
     OCTAVO_DRIVER_ERROR = 11,        /* an unexpected VkResult */
-    OCTAVO_CORRUPT_DATA = 12,        /* bytes from outside (a cache blob, an import) fail their checks */
+    OCTAVO_CORRUPT_DATA = 12,        /* bytes from outside fail their checks (unused yet) */
     OCTAVO_STATUS_MAX = 0x7fffffff
 } octavo_status;
 
