@@ -21,6 +21,8 @@ shared float rows[ROW_COUNT * ROW_CHANNELS];
 shared float transformed[ROW_COUNT * ROW_CHANNELS];
 shared vec2 tried[ROW_COUNT * OCTAVO_STEP_COUNT];
 shared float partial[gl_WorkGroupSize.x];
+shared uint row_largest[ROW_COUNT];
+shared int row_sums[ROW_COUNT];
 const uint LANES_PER_ROW = gl_WorkGroupSize.x / ROW_COUNT; // whole
 float row_mean; // of row lane / LANES_PER_ROW
 uint lane;
@@ -47,26 +49,30 @@ void load_rows(uint first) {
         }
         rows[i] = x;
     }
+    for (uint r = lane; r < ROW_COUNT; r += gl_WorkGroupSize.x) {
+        row_largest[r] = 0u;
+        row_sums[r] = 0;
+    }
     barrier();
 }
 
 // q . mean of each row, in a fixed order.
 void find_means(uint first) {
+    row_mean = 0.0;
+    if ((push.flags & OCTAVO_ROTATE_HAS_MEAN) == 0u) {
+        return;
+    }
     const uint r = lane / LANES_PER_ROW;
+    const uint mean_at = push.mean_offset + (((first + r) % push.head_count) / push.group) * ROW_CHANNELS;
     float sum = 0.0;
-    if ((push.flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
-        const uint mean_at = push.mean_offset + (((first + r) % push.head_count) / push.group) * ROW_CHANNELS;
-        for (uint i = lane % LANES_PER_ROW; i < ROW_CHANNELS; i += LANES_PER_ROW) {
-            sum += rows[r * ROW_CHANNELS + i] * record[mean_at + i];
-        }
+    for (uint i = lane % LANES_PER_ROW; i < ROW_CHANNELS; i += LANES_PER_ROW) {
+        sum += rows[r * ROW_CHANNELS + i] * record[mean_at + i];
     }
     partial[lane] = sum;
     barrier();
-    sum = 0.0;
     for (uint i = 0u; i < LANES_PER_ROW; ++i) {
-        sum += partial[r * LANES_PER_ROW + i];
+        row_mean += partial[r * LANES_PER_ROW + i];
     }
-    row_mean = sum;
     barrier();
 }
 
@@ -162,23 +168,16 @@ void write_query_float(uint first) {
 
 void write_query_int(uint first) {
     const uint r = lane / LANES_PER_ROW, l = lane % LANES_PER_ROW;
-    float largest = 0.0;
-    bool finite = true;
+    uint own = 0u; // bits of magnitudes are in their order; those of Inf and NaN come last
     for (uint i = l; i < ROW_CHANNELS; i += LANES_PER_ROW) {
-        const float x = abs(rows[r * ROW_CHANNELS + i]);
-        finite = finite && (floatBitsToUint(x) & 0x7f800000u) != 0x7f800000u;
-        largest = max(largest, x);
+        own = max(own, floatBitsToUint(rows[r * ROW_CHANNELS + i]) & 0x7fffffffu);
     }
-    partial[lane] = finite ? largest : -1.0;
+    atomicMax(row_largest[r], own);
     barrier();
-    for (uint i = 0u; i < LANES_PER_ROW; ++i) {
-        const float x = partial[r * LANES_PER_ROW + i];
-        finite = finite && x >= 0.0;
-        largest = max(largest, x);
-    }
-    barrier();
+    const bool finite = row_largest[r] < 0x7f800000u;
+    const float largest = finite ? uintBitsToFloat(row_largest[r]) : 0.0;
     const float steps = PARTS == 1u ? 127.0 : 16256.0; // 127 * 128
-    const float to_integer = finite && largest > 1.0e-30 ? steps / largest : 0.0;
+    const float to_integer = largest > 1.0e-30 ? steps / largest : 0.0;
     const uint at = query_place(first + r, PARTS * ROW_CHANNELS / 4u);
     int sum = 0;
     for (uint w = l; w < ROW_CHANNELS / 4u; w += LANES_PER_ROW) {
@@ -197,16 +196,13 @@ void write_query_int(uint first) {
             }
         }
     }
-    partial[lane] = float(sum); // exact: below 2^24
+    atomicAdd(row_sums[r], sum);
     barrier();
     if (l == 0u && first + r < push.row_count) {
-        for (uint i = 1u; i < LANES_PER_ROW; ++i) {
-            sum += int(partial[lane + i]);
-        }
         // half of it: the walk's dots are of twice the levels
         const float scale = finite ? 0.5 * push.scale * (largest / steps) : uintBitsToFloat(0x7fc00000u);
         scratch[at + OCTAVO_QUERY_SCALE] = floatBitsToUint(scale);
-        scratch[at + OCTAVO_QUERY_OFFSET] = uint(int((1u << (BITS & 15u)) - 1u) * sum);
+        scratch[at + OCTAVO_QUERY_OFFSET] = uint(int((1u << (BITS & 15u)) - 1u) * row_sums[r]);
         scratch[at + OCTAVO_QUERY_MEAN] = floatBitsToUint(row_mean * push.scale);
     }
 }

@@ -23,7 +23,7 @@ typedef struct tuning_row {
 static const tuning_row nvidia = {32u, 8u, 4u, 8u, 81920u, 40u, UINT64_C(1) << 34};
 static const tuning_row amd = {32u, 8u, 2u, 8u, 65536u, 40u, UINT64_C(1) << 33};
 static const tuning_row intel = {8u, 4u, 1u, 16u, 131072u, 32u, UINT64_C(1) << 31};
-static const tuning_row software = {32u, 4u, 1u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
+static const tuning_row software = {32u, 4u, 2u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
 static const tuning_row mobile = {32u, 4u, 1u, 4u, 32768u, 8u, UINT64_C(1) << 29};
 
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
