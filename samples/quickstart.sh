@@ -33,11 +33,12 @@ if ! "$octavo" devices; then
 fi
 
 step "4/4 generating"
-if ! "$octavo" generate --prompt "$prompt" --tokens 120; then
+generate() { "$octavo" generate --prompt "$prompt" --tokens 120 --temperature 0.8 --top-k 40 --seed 1; }
+if ! generate; then
     [ -z "${VK_DRIVER_FILES:-}" ] || exit 1
     echo "Generating failed on this device; trying lavapipe" >&2
     on_lavapipe
-    "$octavo" generate --prompt "$prompt" --tokens 120
+    generate
 fi
 
 step "done: $octavo --help says more"

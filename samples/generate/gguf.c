@@ -48,6 +48,7 @@ static uint64_t little_endian(const unsigned char *bytes, unsigned byte_count) {
 
 static bool read_integer(byte_reader *reader, unsigned byte_count, uint64_t *value, const char *what,
                          octavo_generate_error *error) {
+    *value = 0;
     if (remaining(reader) < byte_count)
         return octavo_generate_fail(error, "GGUF: the file ends at byte %zu inside %s", reader->size, what);
     *value = little_endian(reader->bytes + reader->position, byte_count);

@@ -11,7 +11,7 @@
 static const char help[] =
     "usage: octavo devices [--json] [--verbose]\n"
     "Lists the Vulkan devices: name, driver, API version, type, whether Octavo can use it or why\n"
-    "not, and the attention kernels that it can run in each phase, the best first to last.\n\n"
+    "not, and the attention kernels that it can run in each phase.\n\n"
     "  --json      one JSON object\n"
     "  --verbose   also say why a kernel cannot run, and what the library logs\n"
     "  --help      this text\n";
