@@ -1,9 +1,10 @@
 #!/bin/sh
 # fleet_check.sh gate|report|DEVICE... -- PROGRAM [ARGUMENT...]: runs octavo_fleet_compile (amd64) on devices of the fleet
-# and ends with "N passed, N failed, N skipped", counting compiled modules; modules that a device lacks a feature for are
-# skipped. gate: Debian 13's drivers, exit 1 when a module fails to compile or the last rung of a chosen one
-# spills. report: sid's, never fails. Device names alone: those of sid. FLEET_ARM64 names an arm64 build of the program for the devices that need one.
-# Tables and logs go to FLEET_OUTPUT (default build/fleet), one .tsv a device.
+# and ends with "N passed, N failed, N skipped", counting compiled modules; skipped are modules that a device lacks a
+# feature for, or that have no answer when its FLEET_LIMIT seconds are over. gate: Debian 13's drivers, exit 1 when a
+# module fails to compile or the last rung of a chosen one spills. report: sid's, never fails. Device names alone: those
+# of sid. FLEET_ARM64 names an arm64 build of the program for the devices that need one. Tables and logs go to
+# FLEET_OUTPUT (default build/fleet), one .tsv a device.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 gate_devices='intel:dg2 amd:polaris10 amd:navi31 nv:162 nv:172 lvp:256 sws'
@@ -47,16 +48,18 @@ if [ "${1:-}" = one ]; then
     done
     awk -F '\t' -v device="$device" -v status="$status" -v seconds=$(($(date +%s) - start)) '
         $3 == "ok" || ($3 == "spills" && $4 == "-") {passed++}
-        $3 == "failed" || $3 == "crashed" || $3 == "no answer in time" || (($3 == "spills" || $3 == "unsupported") && $4 == "chosen") {
+        $3 == "failed" || $3 == "crashed" || (($3 == "spills" || $3 == "unsupported") && $4 == "chosen") {
             failed++
             names = names "\n    " $2 ": " $3
         }
         $3 == "unsupported" && $4 != "chosen" {skipped++}
+        $3 == "no answer in time" {late++; names = names "\n    " $2 ": " $3 ", it and what comes after it were left out"}
         $3 == "spills" && $4 == "-" {spilling++}
         $3 == "spills" && $4 == "tried" {tried++}
         END {
-            if (!failed && status) {failed = 1; names = "\n    exit status " status}
-            if (!passed && !failed) {failed = 1; names = "\n    nothing compiled"}
+            skipped += late
+            if (!failed && !late && status) {failed = 1; names = "\n    exit status " status}
+            if (!passed && !failed && !late) {failed = 1; names = "\n    nothing compiled"}
             printf "%s: %d passed, %d failed, %d skipped; %d rungs spill, %d not chosen ones; %d s%s\n", device, passed,
                 failed, skipped, tried, spilling, seconds, names
         }' "$base.tsv"
