@@ -122,9 +122,9 @@ octavo_status octavo_cache_append_record(octavo_cache *cache, octavo_frame *fram
     for (uint32_t first = 0; first < tokens && status == OCTAVO_SUCCESS; first += cache->scratch_tokens) {
         uint32_t left = tokens - first;
         octavo_append_slice slice = {first, left < cache->scratch_tokens ? left : cache->scratch_tokens};
-        if (first > 0u) octavo_gpu_barrier(cache->device, command_buffer);
+        if (first > 0u) octavo_gpu_dispatch_barrier(cache->device, command_buffer);
         status = rotate_slice(cache, frame, command_buffer, info, &slice);
-        octavo_gpu_barrier(cache->device, command_buffer);
+        octavo_gpu_dispatch_barrier(cache->device, command_buffer);
         if (status == OCTAVO_SUCCESS) status = pack_slice(cache, frame, command_buffer, info, &slice);
     }
     return status;

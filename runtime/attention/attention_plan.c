@@ -32,7 +32,7 @@ static octavo_status create_scratch(octavo_attention *plan) {
     if (bytes < least) bytes = least;
     /* one dispatch rotates all rows of a slice */
     uint64_t groups_max = octavo_gpu_snapshot(device)->max_compute_work_group_count[0];
-    uint64_t capacity = groups_max * OCTAVO_KERNEL_ROTATE_ROWS / plan->info.query_head_count;
+    uint64_t capacity = groups_max * octavo_kernel_rotate_rows(plan->tuning.query_parts) / plan->info.query_head_count;
     if (capacity > plan->info.query_capacity) capacity = plan->info.query_capacity;
     /* what the largest call needs: its tiles, one more for each sequence, and the splits; less when it does not fit */
     uint64_t tokens = capacity;

@@ -50,7 +50,8 @@ static octavo_status rotate_queries(const slice_recorder *recorder, uint32_t fir
     push.scale = query_scale(plan);
     octavo_gpu_range ranges[3] = {octavo_tensor_range(cache->device, &run->queries),
                                   octavo_cache_record_range(cache, record, run->layer), scratch_range(plan)};
-    uint32_t groups = (push.row_count + OCTAVO_KERNEL_ROTATE_ROWS - 1u) / OCTAVO_KERNEL_ROTATE_ROWS;
+    uint32_t rows = octavo_kernel_rotate_rows(plan->tuning.query_parts);
+    uint32_t groups = (push.row_count + rows - 1u) / rows;
     return octavo_gpu_dispatch(recorder->frame, recorder->command_buffer, plan->pipelines.rotate_query, ranges, &push,
                                groups, 1u, 1u);
 }
@@ -205,11 +206,11 @@ static octavo_status record_slice(slice_recorder *recorder) {
     status = octavo_gpu_frame_flush(recorder->frame, &recorder->lists);
     if (status != OCTAVO_SUCCESS) return status;
 
-    octavo_gpu_barrier(device, recorder->command_buffer);
+    octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
     status = record_rotate(recorder);
-    octavo_gpu_barrier(device, recorder->command_buffer);
+    octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
     if (status == OCTAVO_SUCCESS) status = record_walk(recorder, segment_shares);
-    octavo_gpu_barrier(device, recorder->command_buffer);
+    octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
     if (status == OCTAVO_SUCCESS) status = record_merge(recorder);
     return status;
 }

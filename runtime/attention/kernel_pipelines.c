@@ -29,11 +29,15 @@ static void set_layout(octavo_gpu_pipeline_info *info, const octavo_packed_layou
     set_constant(info, OCTAVO_SPEC_VALUE_PAD, layout->value_dim_padded);
 }
 
+uint32_t octavo_kernel_rotate_rows(uint32_t query_parts) {
+    return query_parts != 0u ? 1u : OCTAVO_KERNEL_ROTATE_ROWS;
+}
+
 octavo_gpu_pipeline_info octavo_kernel_rotate_info(uint32_t dim_padded, uint32_t bits, uint32_t query_parts) {
     octavo_gpu_pipeline_info info = module_info(OCTAVO_SHADER_ROTATE, 3u, OCTAVO_KERNEL_ROTATE_LANES);
     set_constant(&info, OCTAVO_SPEC_KEY_BITS, bits);
     set_constant(&info, OCTAVO_SPEC_KEY_PAD, dim_padded);
-    set_constant(&info, OCTAVO_SPEC_ROWS, OCTAVO_KERNEL_ROTATE_ROWS);
+    set_constant(&info, OCTAVO_SPEC_ROWS, octavo_kernel_rotate_rows(query_parts));
     set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, query_parts != 0u ? query_parts : 1u);
     return info;
 }

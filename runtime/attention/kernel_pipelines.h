@@ -5,7 +5,7 @@
 #include "attention/cache_object.h"
 #include "attention/kernel_tuning.h"
 
-/* Rows of one rotate workgroup, lanes of rotate and of pack. */
+/* Most rows of one rotate workgroup, lanes of rotate and of pack. */
 #define OCTAVO_KERNEL_ROTATE_ROWS 4u
 #define OCTAVO_KERNEL_ROTATE_LANES 128u
 #define OCTAVO_KERNEL_PACK_LANES 64u
@@ -30,7 +30,8 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
 octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *layout,
                                                   const octavo_kernel_tuning *tuning);
 octavo_gpu_pipeline_info octavo_kernel_pack_info(const octavo_packed_layout *layout);
-/* parts: of a query row; 0 for other rows. */
+/* Rows of one rotate workgroup. parts: of a query row; 0 for other rows, whose steps are searched by 16 lanes each. */
+uint32_t octavo_kernel_rotate_rows(uint32_t query_parts);
 octavo_gpu_pipeline_info octavo_kernel_rotate_info(uint32_t dim_padded, uint32_t bits, uint32_t query_parts);
 
 #endif

@@ -61,6 +61,14 @@ void octavo_gpu_barrier(octavo_device *device, VkCommandBuffer command_buffer) {
     device->vk.vkCmdPipelineBarrier(command_buffer, stages, stages, 0, 1, &barrier, 0, NULL, 0, NULL);
 }
 
+void octavo_gpu_dispatch_barrier(octavo_device *device, VkCommandBuffer command_buffer) {
+    const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+    VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                               .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
+                               .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
+    device->vk.vkCmdPipelineBarrier(command_buffer, stages, stages, 0, 1, &barrier, 0, NULL, 0, NULL);
+}
+
 void octavo_gpu_copy(octavo_device *device, VkCommandBuffer command_buffer, octavo_gpu_range source,
                      octavo_gpu_range destination) {
     VkBufferCopy region = {source.offset, destination.offset, source.size};

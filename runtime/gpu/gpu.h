@@ -90,6 +90,8 @@ octavo_status octavo_gpu_dispatch(octavo_frame *frame, VkCommandBuffer command_b
                                   const void *push_constants, uint32_t x, uint32_t y, uint32_t z);
 /* Orders all compute and transfer work recorded before against all after (global memory barrier). */
 void octavo_gpu_barrier(octavo_device *device, VkCommandBuffer command_buffer);
+/* The same between dispatches only, which is cheaper. */
+void octavo_gpu_dispatch_barrier(octavo_device *device, VkCommandBuffer command_buffer);
 void octavo_gpu_copy(octavo_device *device, VkCommandBuffer command_buffer, octavo_gpu_range source,
                      octavo_gpu_range destination);
 void octavo_gpu_fill(octavo_device *device, VkCommandBuffer command_buffer, octavo_gpu_range destination,
