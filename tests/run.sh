@@ -142,6 +142,7 @@ stage_seconds() { # STAGE: its limit
     unit* | build-* | tsan) echo 900 ;;
     fleet) echo 3000 ;;
     fleet-report) echo $((${OCTAVO_REPORT_SECONDS:-600} + 300)) ;;
+    random | gpu-swiftshader) echo 2700 ;;
     fuzz) echo $((fuzz_seconds * 3 + 600)) ;;
     *) echo 1500 ;;
     esac

@@ -305,13 +305,17 @@ END_TEST
 
 START_TEST(other_kernels_obey_the_floor_of_vulkan) {
     for (uint32_t dim = 32u; dim <= 256u; dim += 32u) {
-        octavo_gpu_pipeline_info rotate = octavo_kernel_rotate_info(dim, 3u, 2u);
-        uint32_t rows = constant_of(&rotate, OCTAVO_SPEC_ROWS), lanes = constant_of(&rotate, OCTAVO_SPEC_LOCAL_SIZE);
-        check_pipeline(&rotate, FLOOR_INVOCATIONS);
-        ck_assert_uint_eq(constant_of(&rotate, OCTAVO_SPEC_KEY_PAD), dim);
-        ck_assert_uint_eq(rows, OCTAVO_KERNEL_ROTATE_ROWS);
-        ck_assert_uint_eq(lanes % rows, 0u); /* LANES_PER_ROW is whole */
-        ck_assert_uint_le(rotate_arrays(dim, rows, lanes), FLOOR_SHARED_BYTES);
+        for (uint32_t parts = 0; parts <= 2u; ++parts) {
+            octavo_gpu_pipeline_info rotate = octavo_kernel_rotate_info(dim, 3u, parts);
+            uint32_t rows = constant_of(&rotate, OCTAVO_SPEC_ROWS),
+                     lanes = constant_of(&rotate, OCTAVO_SPEC_LOCAL_SIZE);
+            check_pipeline(&rotate, FLOOR_INVOCATIONS);
+            ck_assert_uint_eq(constant_of(&rotate, OCTAVO_SPEC_KEY_PAD), dim);
+            ck_assert_uint_eq(rows, parts == 0u ? 4u : 1u);
+            ck_assert_uint_eq(octavo_kernel_rotate_rows(parts), rows);
+            ck_assert_uint_eq(lanes % rows, 0u); /* LANES_PER_ROW is whole */
+            ck_assert_uint_le(rotate_arrays(dim, rows, lanes), FLOOR_SHARED_BYTES);
+        }
         for (uint32_t which = 0; which < FABRICATED_DEVICE_COUNT; ++which) {
             usable_device device;
             if (!open_device(which, &device)) continue;
