@@ -18,6 +18,11 @@ uint codes_of(const uint bits, const uint c, const uint w0, const uint w1, const
                    : ((w2 >> 6) & 0x03030303u) | ((w1 >> 5) & 0x04040404u);
 }
 
+// The four values of a word of codes_of, less `zero`.
+vec4 levels_of(uint codes, float zero) {
+    return vec4(float(codes & 0xffu), float((codes >> 8) & 0xffu), float((codes >> 16) & 0xffu), float(codes >> 24)) - zero;
+}
+
 // Adds bits to word `index` of a group, without an array index that is not constant.
 void or_word(inout uint w[4], uint index, uint bits) {
     [[unroll]] for (uint n = 0u; n < 4u; ++n) {

@@ -91,7 +91,7 @@ void score_float(uint tile, uint quad, uint first) {
                 vec4 key;
                 if (KEY_BITS < 16u) {
                     const uint codes = codes_of(KEY_BITS, c, words[0], words[1], words[2], words[3]);
-                    key = vec4(float(codes & 0xffu), float((codes >> 8) & 0xffu), float((codes >> 16) & 0xffu), float(codes >> 24)) - zero;
+                    key = levels_of(codes, zero);
                 } else {
                     key = vec4(unpackHalf2x16(load_word(tile, KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, token, g * 16u + 2u * c)),
                                unpackHalf2x16(load_word(tile, KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, token, g * 16u + 2u * c + 1u)));

@@ -77,7 +77,7 @@ void add_channel_float(uint tile, uint i) {
             vec4 value;
             if (VALUE_BITS < 16u) {
                 const uint codes = codes_of(VALUE_BITS, c, words[0], words[1], words[2], words[3]);
-                value = vec4(float(codes & 0xffu), float((codes >> 8) & 0xffu), float((codes >> 16) & 0xffu), float(codes >> 24)) - zero;
+                value = levels_of(codes, zero);
             } else {
                 value = vec4(unpackHalf2x16(load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + 2u * c)),
                              unpackHalf2x16(load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + 2u * c + 1u)));
