@@ -114,7 +114,7 @@ static void draw_cases(octavo_report_text *text, const octavo_report_set *set, c
     for (size_t i = 0; i < count; i++) y += CASE_HEIGHT + (starts_family(cases, i) ? FAMILY_HEIGHT : 0);
     plot.bottom = y + 6;
     plot.height = plot.bottom + 48;
-    octavo_report_text_add(text, "<div class=\"panels\"><figure class=\"wide\">\n");
+    octavo_report_text_add(text, "<div class=\"panels\"><figure>\n");
     octavo_report_plot_begin(&plot, "Speed of each device relative to the first, case by case");
     double one = octavo_report_plot_x(&plot, 1);
     octavo_report_text_format(text, "<line class=\"roof\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", one,

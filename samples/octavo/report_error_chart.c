@@ -168,7 +168,7 @@ static void draw(octavo_report_text *text, const error_chart *chart) {
     octavo_report_plot plot = octavo_report_plot_init(
         text, octavo_report_axis_around(bytes, OCTAVO_REPORT_UNIT_PLAIN, "bytes read for a token and KV head"),
         octavo_report_axis_around(errors, OCTAVO_REPORT_UNIT_POWER, "relative L2 error of the output"));
-    octavo_report_text_add(text, "<div class=\"panels\"><figure class=\"wide\">\n");
+    octavo_report_text_add(text, "<div class=\"panels\"><figure>\n");
     octavo_report_plot_begin(&plot, "Relative error against bytes of a token");
     for (size_t i = 0; i < chart->error_count; i++)
         draw_dot(&plot, chart->set, chart->errors[i].row, chart->choices[chart->errors[i].choice].bytes,

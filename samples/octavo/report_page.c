@@ -225,7 +225,8 @@ static void add_overview(octavo_report_text *text, const octavo_report_set *set)
                            "<th scope=\"col\">run</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < set->file_count; i++) {
         const octavo_report_file *file = &set->files[i];
-        octavo_report_text_format(text, "<tr><td class=\"n\">%zu</td><td><a href=\"#file%zu\">", i + 1, i + 1);
+        octavo_report_text_format(text, "<tr><td class=\"n\">%zu</td><td class=\"device\"><a href=\"#file%zu\">", i + 1,
+                                  i + 1);
         octavo_report_add_device(text, set, i);
         octavo_report_text_add(text, "</a></td>");
         add_text_cell(text, " class=\"w\"", file->date);

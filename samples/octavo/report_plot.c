@@ -24,7 +24,7 @@ octavo_report_axis octavo_report_axis_around(octavo_report_range range, octavo_r
 }
 
 octavo_report_plot octavo_report_plot_init(octavo_report_text *text, octavo_report_axis x, octavo_report_axis y) {
-    return (octavo_report_plot){text, 480, 340, 60, 468, 10, 292, x, y};
+    return (octavo_report_plot){text, 480, 340, 62, 458, 10, 292, x, y};
 }
 
 static double share(const octavo_report_axis *axis, double value) {
@@ -65,7 +65,7 @@ static int find_ticks(const octavo_report_axis *axis, double *ticks) {
 static octavo_report_number tick_text(octavo_report_unit unit, double value) {
     switch (unit) {
     case OCTAVO_REPORT_UNIT_SI:
-        return value >= 1 ? octavo_report_number_si(value, "") : octavo_report_number_power(value);
+        return octavo_report_number_round(value);
     case OCTAVO_REPORT_UNIT_BINARY:
         return octavo_report_number_binary(value);
     default:

@@ -6,11 +6,13 @@
 #include <stdint.h>
 
 #define ROOF_COUNT 5
+#define NAME_HEIGHT 14.0
+#define NAME_WIDTH 122 /* of the margin that the roofs' names stand in */
 
 typedef struct roof {
     const char *name, *unit;
     double rate;
-    double y; /* of its label */
+    double y; /* of its name */
 } roof;
 
 /* The roofs that the file knows, lowest first. */
@@ -56,7 +58,7 @@ static bool find_axes(const octavo_report_set *set, octavo_report_axis *x, octav
         for (size_t k = 0; k < count; k++) {
             double ridge = roofs[k].rate / set->files[i].read_bytes_per_s;
             if (ridge > 0 && ridge < 1e4) (void)octavo_report_range_include(&intensities, ridge);
-            (void)octavo_report_range_include(&rates, roofs[k].rate * 2); /* its label needs room above the line */
+            (void)octavo_report_range_include(&rates, roofs[k].rate);
         }
     }
     *x = octavo_report_axis_around(intensities, OCTAVO_REPORT_UNIT_PLAIN, "operations per byte of cache");
@@ -84,31 +86,42 @@ static void draw_slope(const octavo_report_plot *plot, double bandwidth, double 
                               octavo_report_number_si(bandwidth, "B/s").text);
 }
 
+/* Names stand beside the plot, level with their lines but never on each other. */
+static void place_names(const octavo_report_plot *plot, roof *roofs, size_t count) {
+    double room = plot->bottom; /* names are placed upwards */
+    for (size_t i = 0; i < count; i++) {
+        roofs[i].y = fmin(octavo_report_plot_y(plot, roofs[i].rate) + NAME_HEIGHT / 2, room);
+        room = roofs[i].y - NAME_HEIGHT;
+    }
+    room = plot->top + NAME_HEIGHT; /* and back down, where they would leave the plot */
+    for (size_t i = count; i-- > 0;) {
+        roofs[i].y = fmax(roofs[i].y, room);
+        room = roofs[i].y + NAME_HEIGHT;
+    }
+}
+
 static void draw_roofs(const octavo_report_plot *plot, const octavo_report_file *file) {
     roof roofs[ROOF_COUNT];
     size_t count = find_roofs(file, roofs);
     draw_slope(plot, file->read_bytes_per_s, count == 0 ? plot->y.range.high : roofs[count - 1].rate);
+    place_names(plot, roofs, count);
     for (size_t i = 0; i < count; i++) {
-        double y = octavo_report_plot_y(plot, roofs[i].rate);
-        double start = plot->left;
+        double y = octavo_report_plot_y(plot, roofs[i].rate), start = plot->left;
         if (file->read_bytes_per_s > 0) start = octavo_report_plot_x(plot, roofs[i].rate / file->read_bytes_per_s);
-        roofs[i].y = y - 4;
-        if (i > 0 && roofs[i].y > roofs[i - 1].y - 13) roofs[i].y = roofs[i - 1].y - 13;
-        if (isfinite(start) && y > plot->top && y < plot->bottom && start < plot->right)
-            octavo_report_text_format(plot->text,
-                                      "<line class=\"roof\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
-                                      fmax(start, plot->left), y, plot->right, y);
-    }
-    for (size_t i = 0; i < count; i++) /* names lie above all lines */
+        start = isfinite(start) ? fmin(fmax(start, plot->left), plot->right) : plot->left;
         octavo_report_text_format(plot->text,
-                                  "<text class=\"halo\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s %s</text>\n",
-                                  plot->right - 5, fmax(roofs[i].y, plot->top + 10), roofs[i].name,
+                                  "<path class=\"roof\" d=\"M%.1f %.1fH%.1fL%.1f %.1f\"/>"
+                                  "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">%s %s</text>\n",
+                                  start, y, plot->right, plot->right + 8, roofs[i].y - NAME_HEIGHT / 2,
+                                  plot->right + 10, roofs[i].y - 3, roofs[i].name,
                                   octavo_report_number_si(roofs[i].rate, roofs[i].unit).text);
+    }
 }
 
 static void draw_panel(octavo_report_text *text, const octavo_report_set *set, size_t file, octavo_report_axis x,
                        octavo_report_axis y) {
     octavo_report_plot plot = octavo_report_plot_init(text, x, y);
+    plot.right = plot.width - NAME_WIDTH - 10;
     octavo_report_text_add(text, "<figure><figcaption>");
     octavo_report_add_device(text, set, file);
     octavo_report_text_add(text, "</figcaption>\n");

@@ -153,16 +153,30 @@ octavo_report_number octavo_report_number_integer(double value) {
     return formatted(value < 1e15 && value == floor(value) ? "%.0f" : "%.4g", value);
 }
 
+static const char prefixes[][4] = {"", "k", "M", "G", "T", "P", "E"};
+
+/* Divides *value by thousands until it has at most three digits before the point. */
+static const char *decimal_prefix(double *value) {
+    size_t prefix = 0;
+    for (; *value >= 999.5 && prefix + 1 < sizeof prefixes / sizeof prefixes[0]; prefix++) *value /= 1000;
+    return prefixes[prefix];
+}
+
 octavo_report_number octavo_report_number_si(double value, const char *unit) {
-    static const char prefixes[][4] = {"", "k", "M", "G", "T", "P", "E"};
     octavo_report_number number = {""};
     if (!isfinite(value) || value < 0) return number;
-    size_t prefix = 0;
-    double scaled = value;
-    for (; scaled >= 999.5 && prefix + 1 < sizeof prefixes / sizeof prefixes[0]; prefix++) scaled /= 1000;
-    const char *space = prefixes[prefix][0] == '\0' && unit[0] == '\0' ? "" : "\xc2\xa0";
-    int decimals = scaled >= 99.95 || (prefix == 0 && scaled == floor(scaled)) ? 0 : scaled >= 9.995 ? 1 : 2;
-    (void)snprintf(number.text, sizeof number.text, "%.*f%s%s%.20s", decimals, scaled, space, prefixes[prefix], unit);
+    const char *prefix = decimal_prefix(&value);
+    int decimals = value >= 99.95 || (prefix[0] == '\0' && value == floor(value)) ? 0 : value >= 9.995 ? 1 : 2;
+    (void)snprintf(number.text, sizeof number.text, "%.*f\xc2\xa0%s%.20s", decimals, value, prefix, unit);
+    return number;
+}
+
+octavo_report_number octavo_report_number_round(double value) {
+    octavo_report_number number = {""};
+    if (!isfinite(value) || value < 0) return number;
+    if (value < 1) return octavo_report_number_power(value);
+    const char *prefix = decimal_prefix(&value);
+    (void)snprintf(number.text, sizeof number.text, "%g%s%s", value, prefix[0] == '\0' ? "" : "\xc2\xa0", prefix);
     return number;
 }
 
@@ -193,7 +207,7 @@ octavo_report_number octavo_report_number_power(double value) {
                                          "\xe2\x81\xb8", "\xe2\x81\xb9"};
     octavo_report_number number = {""};
     if (!(value > 0) || !isfinite(value)) return number;
-    if (value > 0.0099 && value < 10000) return formatted("%g", value);
+    if (value > 0.0099 && value < 99999) return formatted("%g", value);
     int exponent = (int)floor(log10(value) + 1e-9);
     double factor = value / pow(10, exponent);
     char exponent_text[8];

@@ -33,6 +33,7 @@ typedef struct octavo_report_number {
 octavo_report_number octavo_report_number_plain(double value);                /* 2.41, 58.3, 1049 */
 octavo_report_number octavo_report_number_integer(double value);              /* 65536 */
 octavo_report_number octavo_report_number_si(double value, const char *unit); /* 4.31 TB/s */
+octavo_report_number octavo_report_number_round(double value);                /* 20 G: of few digits, for axes */
 octavo_report_number octavo_report_number_binary(double value);               /* 64 Ki; 1000 where it is no whole Ki */
 octavo_report_number octavo_report_number_percent(double fraction);           /* 87.5 % */
 octavo_report_number octavo_report_number_error(double value);                /* 0.0365, 1.2e-05 */
