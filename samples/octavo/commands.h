@@ -17,6 +17,7 @@ typedef enum octavo_exit {
 octavo_exit octavo_devices_command(int argc, char **argv);
 octavo_exit octavo_attend_command(int argc, char **argv);
 octavo_exit octavo_selftest_command(int argc, char **argv);
+octavo_exit octavo_bench_command(int argc, char **argv);
 octavo_exit octavo_generate_command(int argc, char **argv);
 octavo_exit octavo_report_command(int argc, char **argv);
 
