@@ -119,7 +119,8 @@ uint32_t octavo_bench_case_layers(const octavo_bench_case *bench, uint64_t set_b
     double cache_bytes = (double)octavo_bench_case_lengths(bench, lengths) * token_bytes;
     double step_bytes = octavo_bench_case_work(bench, lengths).seen_tokens * token_bytes;
     double layers = (double)set_bytes / (step_bytes > 1 ? step_bytes : 1) + 1;
-    double most = 8 * (double)set_bytes / cache_bytes + 1; /* a window reads little of a long cache */
+    double most = 8 * (double)set_bytes / cache_bytes + 2; /* a window reads little of a long cache */
+    if (layers < 2 && step_bytes < 4 * (double)set_bytes) layers = 2;
     if (layers > most) layers = most;
     return layers < OCTAVO_BENCH_LAYER_LIMIT ? (uint32_t)layers : OCTAVO_BENCH_LAYER_LIMIT;
 }

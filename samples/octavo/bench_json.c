@@ -132,9 +132,9 @@ static cJSON *json_of_row(const octavo_bench_row *row) {
     cJSON *object = cJSON_CreateObject();
     add_shape(object, row);
     (void)cJSON_AddStringToObject(object, "variant", row->variant);
-    (void)cJSON_AddBoolToObject(object, "warm", row->bench.warm);
+    (void)cJSON_AddBoolToObject(object, "warm", row->warm);
     (void)cJSON_AddNumberToObject(object, "rotated_sets", row->bench.layers);
-    (void)cJSON_AddNumberToObject(object, "rotated_bytes", row->set_bytes);
+    (void)cJSON_AddNumberToObject(object, "rotated_bytes", row->rotated_bytes);
     (void)cJSON_AddNumberToObject(object, "steps_per_sample", row->steps_per_sample);
     (void)cJSON_AddNumberToObject(object, "bytes", row->bytes);
     (void)cJSON_AddNumberToObject(object, "ops", row->ops);

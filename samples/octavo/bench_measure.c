@@ -116,7 +116,9 @@ static void describe(const octavo_bench_session *session, const octavo_bench_ste
         row->bytes = token_bytes * work.seen_tokens;
         row->ops = 2.0 * work.pairs * bench->kv_heads * bench->gqa * (bench->key_dim + bench->value_dim);
     }
-    row->set_bytes = row->bytes * bench->layers;
+    row->rotated_bytes = row->bytes * bench->layers;
+    row->warm =
+        bench->warm || (bench->phase != OCTAVO_BENCH_APPEND && row->rotated_bytes < session->ceilings.set_bytes / 4);
 }
 
 /* Before anything is allocated: whether it can be. */

@@ -20,8 +20,9 @@ typedef struct octavo_bench_row {
     char variant[64], tuning[128];
     uint64_t total_tokens;
     uint32_t steps_per_sample;
-    double bytes, ops; /* of a step: what it must read of the cache (append: write), multiply-adds times 2 */
-    double set_bytes;  /* of all layers that take turns, as far as steps touch them */
+    double bytes, ops;    /* of a step: what it must read of the cache (append: write), multiply-adds times 2 */
+    double rotated_bytes; /* of all layers that take turns, as far as steps touch them */
+    bool warm;            /* they fit into a cache: asked for, or there is no more to take turns */
     octavo_bench_times gpu, host, host_minus_empty;
     double record_us; /* median of the host's recording of a step */
     double bytes_per_s, fraction_of_read, roofline_fraction;

@@ -55,7 +55,7 @@ static void print_row(FILE *stream, const octavo_bench_row *row) {
     if (bench->queries != OCTAVO_BENCH_ALL_QUERIES)
         (void)snprintf(queries, sizeof queries, "%u", (unsigned)bench->queries);
     (void)fprintf(stream, "| %s%s%s%s | %u", bench->model != NULL ? bench->model : "", bench->model != NULL ? " " : "",
-                  octavo_bench_phase_name(bench->phase), bench->warm ? ", warm" : "", (unsigned)bench->key_dim);
+                  octavo_bench_phase_name(bench->phase), row->warm ? ", warm" : "", (unsigned)bench->key_dim);
     if (bench->value_dim != bench->key_dim) (void)fprintf(stream, "/%u", (unsigned)bench->value_dim);
     (void)fprintf(stream, " | %u | %u | %s | %u | %s | %s | %s | %s |", (unsigned)bench->kv_heads, (unsigned)bench->gqa,
                   tokens, (unsigned)bench->batch, queries, cache, mask, row->variant);
@@ -146,7 +146,7 @@ static void print_csv_row(FILE *stream, const octavo_bench_result *result, const
     print_quoted(stream, cache);
     print_quoted(stream, mask);
     print_quoted(stream, row->variant);
-    (void)fprintf(stream, "%d,%u,%.0f,%.0f,", bench->warm, (unsigned)bench->layers, row->bytes, row->ops);
+    (void)fprintf(stream, "%d,%u,%.0f,%.0f,", row->warm, (unsigned)bench->layers, row->bytes, row->ops);
     print_times(stream, &row->gpu);
     print_times(stream, &row->host);
     print_times(stream, &row->host_minus_empty);
