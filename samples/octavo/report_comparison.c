@@ -105,12 +105,26 @@ static bool starts_family(const compared_case *cases, size_t index) {
     return index == 0 || octavo_report_compare_family(cases[index - 1].rows[0], cases[index].rows[0]) != 0;
 }
 
+/* A long name is pressed together rather than cut. */
+static void draw_family(const octavo_report_plot *plot, const octavo_report_row *row, double y) {
+    octavo_report_text name = {0};
+    octavo_report_add_family(&name, row);
+    octavo_report_text_format(plot->text, "<text class=\"halo strong\" x=\"6\" y=\"%.1f\"%s>", y,
+                              name.length > 66 ? " textLength=\"466\" lengthAdjust=\"spacingAndGlyphs\"" : "");
+    octavo_report_text_add(plot->text, name.bytes == NULL ? "" : name.bytes);
+    octavo_report_text_add(plot->text, "</text>\n");
+    plot->text->failed = plot->text->failed || name.failed;
+    octavo_report_text_release(&name);
+}
+
 static void draw_cases(octavo_report_text *text, const octavo_report_set *set, const compared_case *cases,
                        size_t count) {
     octavo_report_axis none = {{1, 10}, OCTAVO_REPORT_UNIT_PLAIN, NULL};
     octavo_report_plot plot = octavo_report_plot_init(text, ratio_axis(set, cases, count), none);
-    double y = plot.top;
+    plot.top = 26;
     plot.left = 150;
+    plot.ticks_above = true;
+    double y = plot.top;
     for (size_t i = 0; i < count; i++) y += CASE_HEIGHT + (starts_family(cases, i) ? FAMILY_HEIGHT : 0);
     plot.bottom = y + 6;
     plot.height = plot.bottom + 48;
@@ -123,9 +137,7 @@ static void draw_cases(octavo_report_text *text, const octavo_report_set *set, c
     for (size_t i = 0; i < count; i++) {
         if (starts_family(cases, i)) {
             y += FAMILY_HEIGHT;
-            octavo_report_text_format(text, "<text class=\"halo strong\" x=\"6\" y=\"%.1f\">", y);
-            octavo_report_add_family(text, cases[i].rows[0]);
-            octavo_report_text_add(text, "</text>\n");
+            draw_family(&plot, cases[i].rows[0], y);
         }
         y += CASE_HEIGHT;
         draw_case(&plot, set, &cases[i], y);

@@ -38,7 +38,8 @@ typedef struct label_box {
 /* Where the mask hides nothing, a decode step reads the whole cache. False: the bytes of a token are not known. */
 static bool token_bytes(const octavo_report_row *row, double *bytes) {
     octavo_report_range sane = OCTAVO_REPORT_RANGE_EMPTY;
-    if (strcmp(row->phase, "decode") != 0 || (row->mask[0] != '\0' && strcmp(row->mask, "causal") != 0)) return false;
+    if (strcmp(row->phase, "decode") != 0) return false;
+    if (row->mask[0] != '\0' && strcmp(row->mask, "causal") != 0 && strcmp(row->mask, "none") != 0) return false;
     if (row->bytes <= 0 || row->tokens_total <= 0 || row->kv_heads <= 0) return false;
     *bytes = row->bytes / row->tokens_total / row->kv_heads;
     return octavo_report_range_include(&sane, *bytes);
@@ -108,46 +109,52 @@ static bool is_free(const octavo_report_plot *plot, const label_box *boxes, size
     return true;
 }
 
-/* Names beside the dots of the codec, where there is room: above, below, right, left. */
-static void draw_labels(const octavo_report_plot *plot, const error_chart *chart) {
-    label_box boxes[LABEL_LIMIT];
-    size_t count = 0;
-    for (size_t i = 0; i < chart->choice_count && count + 2 < LABEL_LIMIT; i++) {
-        const octavo_report_row *row = chart->choices[i].row;
-        octavo_report_range sane = OCTAVO_REPORT_RANGE_EMPTY;
-        if (!octavo_report_range_include(&sane, row->codec_rel_l2)) continue;
-        double x = octavo_report_plot_x(plot, chart->choices[i].bytes),
-               y = octavo_report_plot_y(plot, row->codec_rel_l2);
-        double characters = (double)(strlen(row->kv) < 12 ? strlen(row->kv) : 13) + 5;
-        double width = 6.2 * characters;
-        const label_box places[4] = {{x - width / 2, y - 9, width},
-                                     {x - width / 2, y + 18, width},
-                                     {x + 9, y + 4, width},
-                                     {x - 9 - width, y + 4, width}};
-        boxes[count++] = (label_box){x - 6, y + 5, 12}; /* the dot itself */
-        for (int place = 0; place < 4; place++) {
-            if (!is_free(plot, boxes, count, places[place])) continue;
-            boxes[count++] = places[place];
-            octavo_report_text_format(plot->text, "<text class=\"halo\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
-                                      places[place].x + width / 2, places[place].y);
-            octavo_report_text_escape_short(plot->text, row->kv, 12);
-            if (row->key_dim >= 0)
-                octavo_report_text_format(plot->text, " d%s", octavo_report_number_integer(row->key_dim).text);
-            octavo_report_text_add(plot->text, "</text>\n");
-            break;
-        }
+static bool has_dot(const octavo_report_plot *plot, const choice *shown, label_box *dot) {
+    octavo_report_range sane = OCTAVO_REPORT_RANGE_EMPTY;
+    if (!octavo_report_range_include(&sane, shown->row->codec_rel_l2)) return false;
+    *dot = (label_box){octavo_report_plot_x(plot, shown->bytes) - 6,
+                       octavo_report_plot_y(plot, shown->row->codec_rel_l2) + 5, 12};
+    return true;
+}
+
+/* A name beside a codec's dot, where there is room: above, below, right, left, or starting at the dot. */
+static void draw_name(const octavo_report_plot *plot, const octavo_report_row *row, label_box dot, label_box *boxes,
+                      size_t *count) {
+    double characters = (double)(strlen(row->kv) < 12 ? strlen(row->kv) : 13) + 5;
+    double width = 6.6 * characters, x = dot.x + 6, y = dot.y - 5;
+    const label_box places[] = {{x - width / 2, y - 9, width}, {x - width / 2, y + 18, width}, {x + 9, y + 4, width},
+                                {x - 9 - width, y + 4, width}, {x - 5, y - 9, width},          {x - 5, y + 18, width}};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (!is_free(plot, boxes, *count, places[i])) continue;
+        boxes[(*count)++] = places[i];
+        octavo_report_text_format(plot->text, "<text class=\"halo\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+                                  places[i].x + width / 2, places[i].y);
+        octavo_report_text_escape_short(plot->text, row->kv, 12);
+        if (row->key_dim >= 0)
+            octavo_report_text_format(plot->text, " d%s", octavo_report_number_integer(row->key_dim).text);
+        octavo_report_text_add(plot->text, "</text>\n");
+        return;
     }
+}
+
+static void draw_names(const octavo_report_plot *plot, const error_chart *chart) {
+    label_box boxes[2 * LABEL_LIMIT], dot;
+    size_t count = 0, shown = chart->choice_count < LABEL_LIMIT ? chart->choice_count : LABEL_LIMIT;
+    for (size_t i = 0; i < shown; i++) count += has_dot(plot, &chart->choices[i], &boxes[count]);
+    for (size_t i = 0; i < shown; i++)
+        if (has_dot(plot, &chart->choices[i], &dot)) draw_name(plot, chart->choices[i].row, dot, boxes, &count);
 }
 
 static void add_legend(octavo_report_text *text, const error_chart *chart) {
     octavo_report_text_add(text, "<ul class=\"legend\"><li>");
     octavo_report_plot_legend_key(text, 0, SIZE_MAX, 0, false);
-    octavo_report_text_add(text, "codec: against attention over the original K and V</li>");
+    octavo_report_text_add(text, "codec</li>");
     for (size_t i = 0; i < chart->kernel_count; i++) {
         octavo_report_text_add(text, "<li>");
         octavo_report_plot_legend_key(text, i + 1, SIZE_MAX, i + 1, true);
-        octavo_report_text_escape_short(text, chart->kernels[i][0] == '\0' ? "kernel" : chart->kernels[i], 32);
-        octavo_report_text_add(text, ": against the cache as it is stored</li>");
+        octavo_report_text_add(text, "kernel ");
+        octavo_report_text_escape_short(text, chart->kernels[i][0] == '\0' ? "unnamed" : chart->kernels[i], 32);
+        octavo_report_text_add(text, "</li>");
     }
     octavo_report_text_add(text, "</ul>\n");
 }
@@ -164,6 +171,7 @@ static void draw(octavo_report_text *text, const error_chart *chart) {
         octavo_report_text_add(text, "<p class=\"empty\">No decode row has bytes, tokens and an error.</p>\n");
         return;
     }
+    (void)octavo_report_range_include(&errors, errors.high * 1.6); /* room for names above */
     add_legend(text, chart);
     octavo_report_plot plot = octavo_report_plot_init(
         text, octavo_report_axis_around(bytes, OCTAVO_REPORT_UNIT_PLAIN, "bytes read for a token and KV head"),
@@ -176,17 +184,18 @@ static void draw(octavo_report_text *text, const error_chart *chart) {
     for (size_t i = 0; i < chart->choice_count; i++)
         draw_dot(&plot, chart->set, chart->choices[i].row, chart->choices[i].bytes, chart->choices[i].row->codec_rel_l2,
                  0, "codec");
-    draw_labels(&plot, chart);
+    draw_names(&plot, chart);
     octavo_report_plot_end(&plot);
     octavo_report_text_add(text, "</figure></div>\n");
 }
 
 void octavo_report_add_error_chart(octavo_report_text *text, const octavo_report_set *set) {
     error_chart chart = {0};
-    octavo_report_text_add(text,
-                           "<section id=\"error\"><h2>Error against bytes</h2>\n"
-                           "<p>What the choice of bits costs. The codec's error is of the row with most tokens, a "
-                           "kernel's the largest of its rows.</p>\n");
+    octavo_report_text_add(
+        text,
+        "<section id=\"error\"><h2>Error against bytes</h2>\n"
+        "<p>What the choice of bits costs. Codec: against attention over the original K and V, of the row with most "
+        "tokens. Kernels: against attention over the cache as it is stored, the largest of all rows.</p>\n");
     chart.set = set;
     chart.choices = malloc((set->row_count + 1) * sizeof *chart.choices);
     chart.errors = malloc((set->row_count + 1) * sizeof *chart.errors);

@@ -27,6 +27,7 @@ static const struct {
     {"f32_flops", "f32", "flop/s"},
     {"empty_dispatch_us", "empty dispatch", "\xc2\xb5s"},
     {"set_bytes", "working set", "B"},
+    {"buffer_bytes", "buffers of read and copy", "B"},
 };
 
 static void add_value(octavo_report_text *text, const cJSON *member, const char *unit) {

@@ -24,7 +24,7 @@ octavo_report_axis octavo_report_axis_around(octavo_report_range range, octavo_r
 }
 
 octavo_report_plot octavo_report_plot_init(octavo_report_text *text, octavo_report_axis x, octavo_report_axis y) {
-    return (octavo_report_plot){text, 480, 340, 62, 458, 10, 292, x, y};
+    return (octavo_report_plot){text, 480, 340, 62, 458, 10, 292, x, y, false};
 }
 
 static double share(const octavo_report_axis *axis, double value) {
@@ -73,17 +73,21 @@ static octavo_report_number tick_text(octavo_report_unit unit, double value) {
     }
 }
 
+static void draw_x_tick(const octavo_report_plot *plot, double value, double x, double y) {
+    octavo_report_text_format(plot->text, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s%s</text>\n", x, y,
+                              tick_text(plot->x.unit, value).text,
+                              plot->x.unit == OCTAVO_REPORT_UNIT_TIMES ? "\xc3\x97" : "");
+}
+
 static void draw_x_axis(const octavo_report_plot *plot) {
     double ticks[TICK_LIMIT];
     int count = find_ticks(&plot->x, ticks);
     for (int i = 0; i < count; i++) {
         double x = octavo_report_plot_x(plot, ticks[i]);
-        octavo_report_text_format(plot->text,
-                                  "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
-                                  "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s%s</text>\n",
-                                  x, plot->top, x, plot->bottom, x, plot->bottom + 16,
-                                  tick_text(plot->x.unit, ticks[i]).text,
-                                  plot->x.unit == OCTAVO_REPORT_UNIT_TIMES ? "\xc3\x97" : "");
+        octavo_report_text_format(plot->text, "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>",
+                                  x, plot->top, x, plot->bottom);
+        draw_x_tick(plot, ticks[i], x, plot->bottom + 16);
+        if (plot->ticks_above) draw_x_tick(plot, ticks[i], x, plot->top - 7);
     }
     octavo_report_text_format(plot->text,
                               "<text class=\"title\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n",

@@ -40,6 +40,7 @@ typedef struct octavo_report_plot {
     octavo_report_text *text;
     double width, height, left, right, top, bottom; /* the last four: edges of the area of data */
     octavo_report_axis x, y;
+    bool ticks_above; /* the ticks of x again above the data, for high plots */
 } octavo_report_plot;
 
 /* 480 units wide, with margins for ticks and titles. */

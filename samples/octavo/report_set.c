@@ -12,6 +12,11 @@ static int phase_rank(const char *phase) {
     return strcmp(phase, "decode") == 0 ? 0 : strcmp(phase, "prefill") == 0 ? 1 : strcmp(phase, "append") == 0 ? 2 : 3;
 }
 
+/* A prefill of all tokens is one family at all lengths. */
+static double family_queries(const octavo_report_row *row) {
+    return row->queries > 1 && !(row->queries < row->tokens) ? -2 : row->queries;
+}
+
 int octavo_report_compare_family(const octavo_report_row *a, const octavo_report_row *b) {
     int order = phase_rank(a->phase) - phase_rank(b->phase);
     if (order == 0) order = strcmp(a->phase, b->phase);
@@ -22,7 +27,7 @@ int octavo_report_compare_family(const octavo_report_row *a, const octavo_report
     if (order == 0) order = strcmp(a->dtype, b->dtype);
     if (order == 0) order = (int)a->warm - (int)b->warm;
     if (order == 0) order = compare_numbers(a->batch, b->batch);
-    if (order == 0) order = compare_numbers(a->queries, b->queries);
+    if (order == 0) order = compare_numbers(family_queries(a), family_queries(b));
     return order == 0 ? strcmp(a->tokens_text, b->tokens_text) : order;
 }
 
@@ -155,7 +160,7 @@ void octavo_report_add_family(octavo_report_text *text, const octavo_report_row 
         octavo_report_text_format(text, "/%s", octavo_report_number_integer(row->value_dim).text);
     if (row->kv_heads >= 0) add_count(text, row->kv_heads, "KV head", "KV heads");
     if (row->batch > 1) add_count(text, row->batch, "sequence", "sequences");
-    if (row->queries > 1) add_count(text, row->queries, "new token", "new tokens");
+    if (family_queries(row) > 1) add_count(text, row->queries, "new token", "new tokens");
     const char *unusual[3] = {row->mask, row->dtype, row->tokens_text};
     if (strcmp(row->mask, "causal") == 0) unusual[0] = "";
     if (strcmp(row->dtype, "f32") == 0) unusual[1] = "";
