@@ -399,9 +399,9 @@ static bool push_queries(case_list *list, octavo_bench_case bench, const octavo_
         gqas.count = mask_count = queries.count = 1;
         queries.values[0] = 1;
     }
-    for (uint32_t g = 0; g < gqas.count; g++) {
-        for (uint32_t q = 0; q < queries.count; q++) {
-            for (uint32_t m = 0; m < mask_count; m++) {
+    for (uint32_t m = 0; m < mask_count; m++) { /* outermost: a window wants more caches to take turns */
+        for (uint32_t g = 0; g < gqas.count; g++) {
+            for (uint32_t q = 0; q < queries.count; q++) {
                 bench.gqa = gqas.values[g];
                 bench.queries = queries.values[q];
                 bench.mask = masks[m];

@@ -1,0 +1,89 @@
+/* octavo bench on whatever device there is, in a few small cases: every row is right, every file can be read. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "commands.h"
+#include "report_bench.h"
+#include "run_tests.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[512]; /* of the result, one for each process */
+
+static octavo_exit run(char *line) {
+    char *argv[40] = {NULL};
+    int argc = 0;
+    (void)snprintf(path, sizeof path, "%s/test_bench_%ld.json", OCTAVO_BINARY_DIR, (long)getpid());
+    for (char *word = strtok(line, " "); word != NULL && argc < 37; word = strtok(NULL, " ")) argv[argc++] = word;
+    argv[argc++] = (char[]){"--out"};
+    argv[argc++] = path;
+    optind = 1;
+    return octavo_bench_command(argc, argv);
+}
+
+static octavo_report_file read_result(void) {
+    octavo_report_file file;
+    octavo_error_line error = {""};
+    ck_assert_msg(octavo_report_file_read(path, 0, &file, &error), "%s", error.text);
+    (void)unlink(path);
+    return file;
+}
+
+static void check_row(const octavo_report_row *row) {
+    ck_assert_msg(row->checked && row->ok, "%s: kernel %g, codec %g, bound %g", row->name, row->kernel_rel_l2,
+                  row->codec_rel_l2, row->bound);
+    ck_assert_msg(row->times[OCTAVO_REPORT_CLOCK_HOST].known, "%s: no time", row->name);
+    ck_assert_uint_ge(row->times[OCTAVO_REPORT_CLOCK_HOST].sample_count, 3);
+    ck_assert_double_gt(row->bytes, 0);
+}
+
+static char *const runs[] = {
+    "bench --tokens 5000 --kv-heads 2 --d 64 --gqa 3 --queries 1,4 --kv 3,f16 --mask causal --mask causal,window=50",
+    "bench --tokens 1..700 --batch 5 --equal-total --kv-heads 1 --d 96 --dv 40 --gqa 2 --kv 4/2 --first 0 --warm",
+    "bench --phase append,prefill --tokens 130 --batch 2 --kv-heads 2 --d 32 --mask none",
+    "bench --preset gpt-oss-20b,esm-2-650m --tokens 200",
+};
+static const size_t row_counts[] = {8, 2, 2, 3};
+
+START_TEST(rows_are_right) {
+    char line[512];
+    (void)snprintf(line, sizeof line, "%s --rounds 3 --min-ms 0 --max-ms 1 --set 1", runs[_i]);
+    ck_assert_int_eq(run(line), OCTAVO_EXIT_SUCCESS);
+    octavo_report_file file = read_result();
+    ck_assert(file.complete);
+    ck_assert_uint_eq(file.row_count, row_counts[_i]);
+    ck_assert_uint_eq(file.skip_count, 0);
+    ck_assert_double_gt(file.copy_bytes_per_s, 0);
+    ck_assert_double_gt(file.read_bytes_per_s, 0);
+    ck_assert_double_gt(file.f32_flops, 0);
+    for (size_t i = 0; i < file.row_count; i++) check_row(&file.rows[i]);
+    octavo_report_file_release(&file);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_skipped) {
+    char line[] = "bench --tokens 67108864 --batch 4096 --kv f16 --d 256 --kv-heads 256";
+    ck_assert_int_eq(run(line), OCTAVO_EXIT_SUCCESS);
+    octavo_report_file file = read_result();
+    ck_assert_uint_eq(file.row_count, 0);
+    ck_assert_uint_eq(file.skip_count, 1);
+    ck_assert_ptr_nonnull(strstr(file.skips[0].reason, "memory"));
+    octavo_report_file_release(&file);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("bench");
+    TCase *test_case = tcase_create("bench");
+    tcase_set_timeout(test_case, 300);
+    tcase_add_loop_test(test_case, rows_are_right, 0, (int)(sizeof runs / sizeof runs[0]));
+    tcase_add_test(test_case, what_does_not_fit_is_skipped);
+    suite_add_tcase(suite, test_case);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
