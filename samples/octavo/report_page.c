@@ -40,6 +40,8 @@ static void add_value(octavo_report_text *text, const cJSON *member, const char 
         octavo_report_text_format(text, "%.6g", number);
     else if (strcmp(unit, "hexadecimal") == 0 && number < 4294967296.0)
         octavo_report_text_format(text, "0x%04llx", (unsigned long long)number);
+    else if (strcmp(unit, "B") == 0 && number >= 1024.0 * 1024 * 1024)
+        octavo_report_text_format(text, "%.4g GiB", number / (1024.0 * 1024 * 1024));
     else if (strcmp(unit, "B") == 0)
         octavo_report_text_format(text, "%s%sB", octavo_report_number_binary(number).text,
                                   strchr(octavo_report_number_binary(number).text, 'i') != NULL ? "" : " ");
@@ -87,71 +89,96 @@ static void add_text_cell(octavo_report_text *text, const char *attribute, const
     octavo_report_text_add(text, "</td>");
 }
 
-static void add_shape_cells(octavo_report_text *text, const octavo_report_row *row) {
-    octavo_report_text_add(text, "<tr>");
+/* What tells rows of one file apart comes first, then what was measured, then the rest of the shape. */
+static void add_first_cells(octavo_report_text *text, const octavo_report_row *row) {
     add_text_cell(text, " class=\"case\"", row->name);
-    add_text_cell(text, "", row->phase);
-    octavo_report_text_format(text, "<td class=\"n\">%s%s%s</td>", octavo_report_number_integer(row->key_dim).text,
-                              row->value_dim >= 0 && row->value_dim != row->key_dim ? "/" : "",
-                              row->value_dim != row->key_dim ? octavo_report_number_integer(row->value_dim).text : "");
-    add_cell(text, octavo_report_number_integer(row->kv_heads).text);
+    add_text_cell(text, " class=\"w\"", row->kv);
     add_cell(text, octavo_report_number_integer(row->gqa).text);
     if (row->tokens_text[0] != '\0')
-        add_text_cell(text, " class=\"n\"", row->tokens_text);
+        add_text_cell(text, "", row->tokens_text);
     else
         add_cell(text, octavo_report_number_integer(row->tokens).text);
-    add_cell(text, octavo_report_number_integer(row->batch).text);
-    add_cell(text, octavo_report_number_integer(row->queries).text);
-    add_text_cell(text, " class=\"w\"", row->kv);
-    add_text_cell(text, "", row->mask);
-    octavo_report_text_add(text, "<td>");
-    octavo_report_text_escape(text, row->variant);
-    octavo_report_text_add(text, row->warm ? " (warm)</td>" : "</td>");
 }
 
 static void add_measured_cells(octavo_report_text *text, const octavo_report_row *row) {
     octavo_report_clock clock = OCTAVO_REPORT_CLOCK_GPU;
     double time = octavo_report_row_time(row, &clock);
     const octavo_report_times *times = &row->times[clock];
+    octavo_report_number low = octavo_report_number_plain(times->minimum);
+    octavo_report_number high = octavo_report_number_plain(times->maximum);
     add_cell(text, time > 0 ? octavo_report_number_plain(time).text : "");
-    octavo_report_number low = octavo_report_number_plain(times->minimum),
-                         high = octavo_report_number_plain(times->maximum);
     if (time > 0 && low.text[0] != '\0' && high.text[0] != '\0')
         octavo_report_text_format(text, "<td class=\"n\">%s\xe2\x80\x93%s</td>", low.text, high.text);
     else
         add_cell(text, "");
-    octavo_report_text_format(text, "<td class=\"w\">%s</td>", time > 0 ? octavo_report_clock_name(clock) : "none");
+    octavo_report_text_format(text, "<td>%s</td>", time > 0 ? octavo_report_clock_name(clock) : "none");
     add_cell(text, octavo_report_number_plain(row->bytes_per_s / 1e9).text);
     add_cell(text, octavo_report_number_percent(row->fraction_of_read).text);
     add_cell(text, octavo_report_number_percent(row->roofline_fraction).text);
     add_cell(text, octavo_report_number_error(row->kernel_rel_l2).text);
     add_cell(text, octavo_report_number_error(row->codec_rel_l2).text);
-    octavo_report_text_add(text, !row->checked ? "<td>unchecked</td></tr>\n"
-                                 : row->ok     ? "<td>ok</td></tr>\n"
-                                               : "<td class=\"bad\">failed</td></tr>\n");
+    octavo_report_text_add(text, !row->checked ? "<td>unchecked</td>"
+                                 : row->ok     ? "<td>ok</td>"
+                                               : "<td class=\"bad\">failed</td>");
 }
+
+static void add_shape_cells(octavo_report_text *text, const octavo_report_row *row) {
+    bool two = row->value_dim >= 0 && (row->value_dim < row->key_dim || row->value_dim > row->key_dim);
+    octavo_report_text_add(text, "<td>");
+    octavo_report_text_escape(text, row->variant);
+    octavo_report_text_add(text, row->warm ? " (warm)</td>" : "</td>");
+    add_text_cell(text, "", row->phase);
+    octavo_report_text_format(text, "<td class=\"n\">%s%s%s</td>", octavo_report_number_integer(row->key_dim).text,
+                              two ? "/" : "", two ? octavo_report_number_integer(row->value_dim).text : "");
+    add_cell(text, octavo_report_number_integer(row->kv_heads).text);
+    add_cell(text, octavo_report_number_integer(row->batch).text);
+    add_cell(text, octavo_report_number_integer(row->queries).text);
+    add_text_cell(text, "", row->mask);
+}
+
+static const struct {
+    const char *heading;
+    bool number;
+} row_columns[] = {{"case", false},
+                   {"K/V", false},
+                   {"GQA", true},
+                   {"tokens", true},
+                   {"time,<br>\xc2\xb5s", true},
+                   {"from\xe2\x80\x93to,<br>\xc2\xb5s", true},
+                   {"clock", false},
+                   {"GB/s", true},
+                   {"of<br>read", true},
+                   {"of<br>roofline", true},
+                   {"kernel<br>error", true},
+                   {"codec<br>error", true},
+                   {"check", false},
+                   {"kernel", false},
+                   {"phase", false},
+                   {"d", true},
+                   {"KV<br>heads", true},
+                   {"sequences", true},
+                   {"queries", true},
+                   {"mask", false}};
 
 static void add_rows(octavo_report_text *text, const octavo_report_set *set, size_t file) {
     if (set->files[file].row_count == 0) {
         octavo_report_text_add(text, "<p class=\"empty\">The file has no rows.</p>\n");
         return;
     }
-    octavo_report_text_add(
-        text,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Rows\"><table><thead><tr>"
-        "<th scope=\"col\">case</th><th scope=\"col\">phase</th><th scope=\"col\" class=\"n\">d</th>"
-        "<th scope=\"col\" class=\"n\">KV<br>heads</th><th scope=\"col\" class=\"n\">GQA</th>"
-        "<th scope=\"col\" class=\"n\">tokens</th><th scope=\"col\" class=\"n\">sequen-<br>ces</th>"
-        "<th scope=\"col\" class=\"n\">queries</th><th scope=\"col\">K/V</th><th scope=\"col\">mask</th>"
-        "<th scope=\"col\">kernel</th><th scope=\"col\" class=\"n\">time,<br>\xc2\xb5s</th>"
-        "<th scope=\"col\" class=\"n\">from\xe2\x80\x93to,<br>\xc2\xb5s</th><th scope=\"col\">clock</th>"
-        "<th scope=\"col\" class=\"n\">GB/s</th><th scope=\"col\" class=\"n\">of read</th>"
-        "<th scope=\"col\" class=\"n\">of roofline</th><th scope=\"col\" class=\"n\">kernel<br>error</th>"
-        "<th scope=\"col\" class=\"n\">codec<br>error</th><th scope=\"col\">check</th></tr></thead>\n<tbody>\n");
+    octavo_report_text_add(text,
+                           "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Rows\">"
+                           "<table><thead><tr>");
+    for (size_t i = 0; i < sizeof row_columns / sizeof row_columns[0]; i++)
+        octavo_report_text_format(text, "<th scope=\"col\"%s>%s</th>", row_columns[i].number ? " class=\"n\"" : "",
+                                  row_columns[i].heading);
+    octavo_report_text_add(text, "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < set->row_count; i++) {
         if (set->rows[i]->file != file) continue;
-        add_shape_cells(text, set->rows[i]);
+        octavo_report_text_add(text, "<tr>");
+        add_first_cells(text, set->rows[i]);
         add_measured_cells(text, set->rows[i]);
+        add_shape_cells(text, set->rows[i]);
+        octavo_report_text_add(text, "</tr>\n");
     }
     octavo_report_text_add(text, "</tbody></table></div>\n");
 }
