@@ -121,7 +121,7 @@ static bool has_dot(const octavo_report_plot *plot, const choice *shown, label_b
 static void draw_name(const octavo_report_plot *plot, const octavo_report_row *row, label_box dot, label_box *boxes,
                       size_t *count) {
     double characters = (double)(strlen(row->kv) < 12 ? strlen(row->kv) : 13) + 5;
-    double width = 6.6 * characters, x = dot.x + 6, y = dot.y - 5;
+    double width = 7.2 * characters, x = dot.x + 6, y = dot.y - 5;
     const label_box places[] = {{x - width / 2, y - 9, width}, {x - width / 2, y + 18, width}, {x + 9, y + 4, width},
                                 {x - 9 - width, y + 4, width}, {x - 5, y - 9, width},          {x - 5, y + 18, width}};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
@@ -171,7 +171,9 @@ static void draw(octavo_report_text *text, const error_chart *chart) {
         octavo_report_text_add(text, "<p class=\"empty\">No decode row has bytes, tokens and an error.</p>\n");
         return;
     }
-    (void)octavo_report_range_include(&errors, errors.high * 1.6); /* room for names above */
+    (void)octavo_report_range_include(&errors, errors.high * 1.6); /* room for names above and at the sides */
+    (void)octavo_report_range_include(&bytes, bytes.low * 0.8);
+    (void)octavo_report_range_include(&bytes, bytes.high * 1.25);
     add_legend(text, chart);
     octavo_report_plot plot = octavo_report_plot_init(
         text, octavo_report_axis_around(bytes, OCTAVO_REPORT_UNIT_PLAIN, "bytes read for a token and KV head"),
