@@ -34,6 +34,16 @@ static octavo_status create_plan(octavo_bench_step *step) {
     return octavo_attention_create(&info, &step->plan);
 }
 
+/* Why the forced variant cannot run here; NULL: none is forced, or only the shape is the reason. */
+static const char *variant_refusal(const octavo_bench_step *step) {
+    const char *name;
+    octavo_phase phase = step->bench->phase == OCTAVO_BENCH_PREFILL ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
+    for (uint32_t i = 0; step->bench->variant != NULL && (name = octavo_attention_variant_name(i)) != NULL; i++)
+        if (strcmp(name, step->bench->variant) == 0)
+            return octavo_attention_variant_refusal(step->filled->device, i, phase);
+    return NULL;
+}
+
 static bool failed(octavo_status status, const char *call, octavo_error_line *error) {
     if (status == OCTAVO_SUCCESS) return false;
     (void)octavo_error_line_set(error, "%s: %s", call, octavo_status_string(status));
@@ -59,7 +69,11 @@ static octavo_status create_attention(octavo_bench_step *step, octavo_error_line
         octavo_bench_fill_values(bench->seed, OCTAVO_BENCH_SINK_LOGITS, 0, step->sink_logits, heads);
     }
     status = create_plan(step);
-    (void)failed(status, "octavo_attention_create", error);
+    const char *refusal = status == OCTAVO_UNSUPPORTED ? variant_refusal(step) : NULL;
+    if (refusal != NULL)
+        (void)octavo_error_line_set(error, "%s: %s", bench->variant, refusal);
+    else
+        (void)failed(status, "octavo_attention_create", error);
     return status;
 }
 

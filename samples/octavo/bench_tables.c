@@ -12,11 +12,12 @@ static double percent(double fraction) {
     return 100 * fraction;
 }
 
-static void print_rate(FILE *stream, const char *label, double rate, double unit, const char *unit_name) {
+static void print_rate(FILE *stream, const char *label, double rate, double unit, const char *unit_name,
+                       const char *end) {
     if (rate > 0)
-        (void)fprintf(stream, "%s %.3g %s", label, rate / unit, unit_name);
+        (void)fprintf(stream, "%s %.4g %s%s", label, rate / unit, unit_name, end);
     else
-        (void)fprintf(stream, "%s none", label);
+        (void)fprintf(stream, "%s not measured%s", label, end);
 }
 
 static void print_header(FILE *stream, const octavo_bench_result *result) {
@@ -27,11 +28,11 @@ static void print_header(FILE *stream, const octavo_bench_result *result) {
                   result->complete ? "" : " (broken off: not all cases were run)");
     (void)fprintf(stream, "    %s\n\n", result->command);
     (void)fputs("Ceilings, measured in this run: ", stream);
-    print_rate(stream, "copy", ceilings->copy_bytes_per_s, 1e9, "GB/s, ");
-    print_rate(stream, "read", ceilings->read_bytes_per_s, 1e9, "GB/s, ");
-    print_rate(stream, "int8 dot", ceilings->int8_dot_ops_per_s, 1e12, "Tops/s, ");
-    print_rate(stream, "f16", ceilings->f16_flops, 1e12, "Tflop/s, ");
-    print_rate(stream, "f32", ceilings->f32_flops, 1e12, "Tflop/s");
+    print_rate(stream, "copy", ceilings->copy_bytes_per_s, 1e9, "GB/s", ", ");
+    print_rate(stream, "read", ceilings->read_bytes_per_s, 1e9, "GB/s", ", ");
+    print_rate(stream, "int8 dot", ceilings->int8_dot_ops_per_s, 1e12, "Top/s", ", ");
+    print_rate(stream, "f16", ceilings->f16_flops, 1e12, "Tflop/s", ", ");
+    print_rate(stream, "f32", ceilings->f32_flops, 1e12, "Tflop/s", "");
     (void)fprintf(stream, "; an empty dispatch takes the host %.1f us.\n\n", ceilings->empty_dispatch_us);
     (void)fprintf(
         stream,
@@ -42,8 +43,8 @@ static void print_header(FILE *stream, const octavo_bench_result *result) {
         ceilings->set_bytes / 0x1p20);
 }
 
-static void print_us(FILE *stream, double us) {
-    (void)fprintf(stream, " %.*f |", us < 100 ? 2 : us < 1000 ? 1 : 0, us);
+static void print_us(FILE *stream, double us, const char *end) {
+    (void)fprintf(stream, "%.*f%s", us < 100 ? 2 : us < 1000 ? 1 : 0, us, end);
 }
 
 static void print_row(FILE *stream, const octavo_bench_row *row) {
@@ -57,14 +58,14 @@ static void print_row(FILE *stream, const octavo_bench_row *row) {
     (void)fprintf(stream, "| %s%s%s%s | %u", bench->model != NULL ? bench->model : "", bench->model != NULL ? " " : "",
                   octavo_bench_phase_name(bench->phase), row->warm ? ", warm" : "", (unsigned)bench->key_dim);
     if (bench->value_dim != bench->key_dim) (void)fprintf(stream, "/%u", (unsigned)bench->value_dim);
-    (void)fprintf(stream, " | %u | %u | %s | %u | %s | %s | %s | %s |", (unsigned)bench->kv_heads, (unsigned)bench->gqa,
-                  tokens, (unsigned)bench->batch, queries, cache, mask, row->variant);
-    print_us(stream, octavo_bench_row_us(row));
-    (void)fprintf(stream, " %.2f-%.2f |",
-                  row->gpu.samples != NULL ? row->gpu.summary.p10 : row->host_minus_empty.summary.p10,
-                  row->gpu.samples != NULL ? row->gpu.summary.p90 : row->host_minus_empty.summary.p90);
-    print_us(stream, row->host_minus_empty.summary.median);
-    print_us(stream, row->host.summary.median);
+    (void)fprintf(stream, " | %u | %u | %s | %u | %s | %s | %s | %s | ", (unsigned)bench->kv_heads,
+                  (unsigned)bench->gqa, tokens, (unsigned)bench->batch, queries, cache, mask, row->variant);
+    const octavo_bench_times *best = row->gpu.samples != NULL ? &row->gpu : &row->host_minus_empty;
+    print_us(stream, best->summary.median, " | ");
+    print_us(stream, best->summary.p10, "-");
+    print_us(stream, best->summary.p90, " | ");
+    print_us(stream, row->host_minus_empty.summary.median, " | ");
+    print_us(stream, row->host.summary.median, " |");
     (void)fprintf(stream, " %.4g | %.1f | %.1f | ", row->bytes_per_s * 1e-9, percent(row->fraction_of_read),
                   percent(row->roofline_fraction));
     if (row->has_kernel_error)
