@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #define TICK_LIMIT 16
+#define NARROWEST 6.5 /* holds two of 1, 2, 5, 10 .. wherever it lies */
 
 bool octavo_report_range_include(octavo_report_range *range, double value) {
     if (!(value >= 1e-30 && value <= 1e30)) return false;
@@ -17,7 +18,8 @@ octavo_report_axis octavo_report_axis_around(octavo_report_range range, octavo_r
     octavo_report_axis axis = {range, unit, title};
     if (range.low > range.high) axis.range = (octavo_report_range){1, 10};
     double room = pow(axis.range.high / axis.range.low, 0.05);
-    if (axis.range.high / axis.range.low * room * room < 4) room = sqrt(4 / (axis.range.high / axis.range.low));
+    if (axis.range.high / axis.range.low * room * room < NARROWEST)
+        room = sqrt(NARROWEST / (axis.range.high / axis.range.low));
     axis.range.low /= room;
     axis.range.high *= room;
     return axis;

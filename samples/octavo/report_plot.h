@@ -32,7 +32,7 @@ typedef struct octavo_report_axis {
     const char *title; /* markup; NULL: no axis is drawn */
 } octavo_report_axis;
 
-/* A range with some room around it, at least a factor of 4 wide. */
+/* A range with some room around it, wide enough for two ticks. */
 octavo_report_axis octavo_report_axis_around(octavo_report_range range, octavo_report_unit unit, const char *title);
 
 /* Lengths are units of the SVG's own, about a pixel; y grows downwards. */
