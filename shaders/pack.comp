@@ -48,10 +48,10 @@ uint half_pair(uint row_at, uint channel) {
 void pack_keys(uint tile) {
     const uint groups = KEY_PAD / 32u;
     for (uint i = lane; i < count * groups; i += gl_WorkGroupSize.x) {
-        const uint token = i / groups, g = i % groups, at = key_row(token);
+        const uint token = i % count, g = i / count, at = key_row(token); // neighbours write neighbour words
         if (KEY_BITS == 16u) {
             for (uint w = 0u; w < 16u; ++w) {
-                pool[tile + tile_word(KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, first + token, g * 16u + w)] = half_pair(at, g * 32u + 2u * w);
+                pool[tile + tile_word(OCTAVO_TILE_TOKENS, first + token, g * 16u + w)] = half_pair(at, g * 32u + 2u * w);
             }
         } else {
             uint words[4] = uint[4](0u, 0u, 0u, 0u);
@@ -59,7 +59,7 @@ void pack_keys(uint tile) {
                 put_code(KEY_BITS, words, c, code_of(KEY_BITS, at, g * 32u + c));
             }
             [[unroll]] for (uint w = 0u; w < KEY_BITS; ++w) {
-                pool[tile + tile_word(KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, first + token, g * KEY_BITS + w)] = words[w];
+                pool[tile + tile_word(OCTAVO_TILE_TOKENS, first + token, g * KEY_BITS + w)] = words[w];
             }
         }
     }
@@ -71,7 +71,7 @@ void pack_values(uint tile) {
     for (uint channel = lane; channel < VALUE_PAD; channel += gl_WorkGroupSize.x) {
         if (VALUE_BITS == 16u) {
             for (uint token = 0u; token < count; ++token) {
-                const uint at = tile + tile_word(VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + (slot + token) / 2u);
+                const uint at = tile + tile_word(VALUE_PAD, channel, g * 16u + (slot + token) / 2u);
                 const uint bits = half_bits(row_value(value_row(token), channel));
                 pool[at] = ((slot + token) & 1u) == 0u ? (pool[at] & 0xffff0000u) | bits : (pool[at] & 0xffffu) | (bits << 16);
             }
@@ -82,7 +82,7 @@ void pack_values(uint tile) {
                 code_mask(VALUE_BITS, mask, slot + token);
             }
             [[unroll]] for (uint w = 0u; w < VALUE_BITS; ++w) {
-                const uint at = tile + tile_word(VALUE_ROW_WORDS, VALUE_PAD, channel, g * VALUE_BITS + w);
+                const uint at = tile + tile_word(VALUE_PAD, channel, g * VALUE_BITS + w);
                 pool[at] = (pool[at] & ~mask[w]) | words[w];
             }
         }

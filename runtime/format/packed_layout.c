@@ -23,21 +23,18 @@ octavo_packed_layout octavo_packed_layout_make(uint32_t layer_count, uint32_t kv
     return layout;
 }
 
-/* Word w of row `row` in a tile of `rows` rows of row_words words. */
-static uint32_t tile_word(uint32_t rows, uint32_t row_words, uint32_t row, uint32_t w) {
-    uint32_t part = w / 4u;
-    uint32_t part_words = part < row_words / 4u ? 4u : row_words % 4u;
-    return part * 4u * rows + row * part_words + w % 4u;
+/* Word w of row `row` in a tile of `rows` rows. */
+static uint32_t tile_word(uint32_t rows, uint32_t row, uint32_t w) {
+    return w * rows + row;
 }
 
 uint32_t octavo_packed_layout_key_word(const octavo_packed_layout *layout, uint32_t head, uint32_t token, uint32_t w) {
-    return head * layout->head_words + tile_word(OCTAVO_FORMAT_TILE_TOKENS, layout->key_row_words, token, w);
+    return head * layout->head_words + tile_word(OCTAVO_FORMAT_TILE_TOKENS, token, w);
 }
 
 uint32_t octavo_packed_layout_value_word(const octavo_packed_layout *layout, uint32_t head, uint32_t channel,
                                          uint32_t w) {
-    return head * layout->head_words + layout->key_tile_words +
-           tile_word(layout->value_dim_padded, layout->value_row_words, channel, w);
+    return head * layout->head_words + layout->key_tile_words + tile_word(layout->value_dim_padded, channel, w);
 }
 
 uint32_t octavo_packed_layout_scale_word(const octavo_packed_layout *layout, uint32_t head, uint32_t token) {

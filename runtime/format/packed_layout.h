@@ -1,9 +1,9 @@
 /* Where everything lies in a page: 128 tokens of one layer, all KV heads, as 32-bit words.
  *
  *   page = [head][K tile | V tile | 128 scale words]
- *   K tile: a row of W = bits d'/32 words for each token; V tile: a row of W = 4 bits words for each channel of d_v' (4
- *   groups of 32 tokens). A row is group-major. Rows are stored in parts of 4 words, [W / 4][row][4], then one part
- *   [row][W mod 4].
+ *   K tile: a row of W = bits d'/32 words for each of 128 tokens; V tile: a row of W = 4 bits words for each channel of
+ *   d_v' (4 groups of 32 tokens). A row is group-major. A tile is stored in word planes, [W][row]: neighbour lanes that
+ *   own neighbour rows load neighbour words, and a lane that owns four rows loads one word of each at once.
  *   Scale word of a token: K's f16 in the low half, V's in the high half (unused halves of f16 caches are 0).
  *
  * Window pages, of the same size, hold rows of f16 in the quantiser's basis, window_rows_per_page each:

@@ -18,6 +18,7 @@ octavo_exit octavo_devices_command(int argc, char **argv);
 octavo_exit octavo_attend_command(int argc, char **argv);
 octavo_exit octavo_selftest_command(int argc, char **argv);
 octavo_exit octavo_generate_command(int argc, char **argv);
+octavo_exit octavo_report_command(int argc, char **argv);
 
 /* One line "octavo COMMAND: reason" on stderr; returns the code. */
 octavo_exit octavo_command_fail(const char *command, octavo_exit code, const octavo_error_line *error);

@@ -16,6 +16,7 @@ static const subcommand subcommands[] = {
     {"devices", octavo_devices_command, "list the Vulkan devices and the kernels that they can run"},
     {"attend", octavo_attend_command, "attention over NumPy files through a packed cache"},
     {"generate", octavo_generate_command, "generate text with a language model whose cache is packed"},
+    {"report", octavo_report_command, "draw what bench wrote as one HTML page, or as tables in Markdown"},
     {"selftest", octavo_selftest_command, "compare the kernels with an oracle on many small problems"},
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])

@@ -14,9 +14,8 @@ const uint HEAD_WORDS = SCALES + OCTAVO_TILE_TOKENS;
 const uint WINDOW_KEY_WORDS = KEY_PAD / 2u;
 const uint WINDOW_HEAD_WORDS = (KEY_PAD + VALUE_PAD) / 2u;
 
-// Word w of row `row` in a tile of `rows` rows of W words: whole parts [part][row][4], then [row][W mod 4].
-uint tile_word(const uint W, const uint rows, uint row, uint w) {
-    const uint parts = W / 4u;
-    return w < 4u * parts ? ((w >> 2) * rows + row) * 4u + (w & 3u) : parts * rows * 4u + row * (W & 3u) + w - 4u * parts;
+// Word w of row `row` in a tile of `rows` rows: word planes.
+uint tile_word(const uint rows, uint row, uint w) {
+    return w * rows + row;
 }
 #endif

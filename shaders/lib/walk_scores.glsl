@@ -2,43 +2,53 @@
 #ifndef OCTAVO_WALK_SCORES_GLSL
 #define OCTAVO_WALK_SCORES_GLSL
 
-uint load_word(uint tile, const uint W, const uint rows, uint row, uint w) {
-    return pool[tile + tile_word(W, rows, row, w)];
-}
-
-// Words 4 n .. 4 n + 3 of a row; those at or beyond W are 0.
-uvec4 load_part(uint tile, const uint W, const uint rows, uint row, uint n) {
-    const uint parts = W / 4u, tail = W & 3u;
-    if (n < parts) {
-        return pool4[(tile >> 2) + n * rows + row];
-    }
-    const uint at = tile + parts * rows * 4u + row * tail;
-    const bool exists = n == parts;
-    return uvec4(exists && tail > 0u ? pool[at] : 0u, exists && tail > 1u ? pool[at + 1u] : 0u,
-                 exists && tail > 2u ? pool[at + 2u] : 0u, 0u);
+uint load_word(uint tile, const uint rows, uint row, uint w) {
+    return pool[tile + tile_word(rows, row, w)];
 }
 
 #ifdef OCTAVO_INT_DOT
 const uint CHUNK_GROUPS = KEY_PAD < 128u ? KEY_PAD / 32u : 4u; // groups of 32 channels whose codes are in registers at once
-const uint CHUNK_PARTS = (CHUNK_GROUPS * KEY_BITS + 3u) / 4u;
+const uint CHUNK_WORDS = CHUNK_GROUPS * KEY_BITS;
 const uint CHUNKS = (KEY_PAD / 32u + CHUNK_GROUPS - 1u) / CHUNK_GROUPS;
+
+uint key_words[CHUNK_WORDS * TOKENS]; // [word][token]
+
+// Words first_word .. + CHUNK_WORDS of TOKENS neighbour tokens; those at or beyond the row's end are 0.
+void load_key_words(uint tile, uint token, uint first_word) {
+    [[unroll]] for (uint n = 0u; n < CHUNK_WORDS; ++n) {
+        const uint w = first_word + n;
+        uvec4 words = uvec4(0u);
+        if (KEY_ROW_WORDS % CHUNK_WORDS == 0u || w < KEY_ROW_WORDS) {
+            if (TOKENS == 4u) {
+                words = pool4[(tile + tile_word(OCTAVO_TILE_TOKENS, token, w)) >> 2];
+            } else {
+                [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+                    words[t & 3u] = load_word(tile, OCTAVO_TILE_TOKENS, token + t, w);
+                }
+            }
+        }
+        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+            key_words[n * TOKENS + t] = words[t & 3u];
+        }
+    }
+}
+
+uint key_word(const uint w, const uint t) {
+    return key_words[w * TOKENS + t];
+}
 
 // Integer dots of twice the levels, less the rows' offsets, of tokens 4 quad + first .. + TOKENS with the query.
 void score_int(uint tile, uint quad, uint first) {
     for (uint chunk = 0u; chunk < CHUNKS; ++chunk) {
         uint codes[TOKENS * CHUNK_GROUPS * 8u]; // of a group beyond the last: 0
+        load_key_words(tile, 4u * quad + first, chunk * CHUNK_WORDS);
         [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-            uvec4 parts[CHUNK_PARTS];
-            [[unroll]] for (uint n = 0u; n < CHUNK_PARTS; ++n) {
-                parts[n] = load_part(tile, KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, 4u * quad + first + t, chunk * KEY_BITS + n);
-            }
             [[unroll]] for (uint g = 0u; g < CHUNK_GROUPS; ++g) {
                 const uint w = g * KEY_BITS;
-                const uint w2 = KEY_BITS > 2u ? parts[(w + 2u) >> 2][(w + 2u) & 3u] : 0u;
-                const uint w3 = KEY_BITS > 3u ? parts[(w + 3u) >> 2][(w + 3u) & 3u] : 0u;
+                const uint w2 = KEY_BITS > 2u ? key_word(w + 2u, t) : 0u, w3 = KEY_BITS > 3u ? key_word(w + 3u, t) : 0u;
                 [[unroll]] for (uint c = 0u; c < 8u; ++c) {
                     codes[(t * CHUNK_GROUPS + g) * 8u + c] =
-                        codes_of(KEY_BITS, c, parts[w >> 2][w & 3u], parts[(w + 1u) >> 2][(w + 1u) & 3u], w2, w3);
+                        codes_of(KEY_BITS, c, key_word(w, t), key_word(w + 1u, t), w2, w3);
                 }
             }
         }
@@ -84,7 +94,7 @@ void score_float(uint tile, uint quad, uint first) {
             uint words[4];
             if (KEY_BITS < 16u) {
                 [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                    words[n] = n < KEY_BITS ? load_word(tile, KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, token, g * KEY_BITS + n) : 0u;
+                    words[n] = n < KEY_BITS ? load_word(tile, OCTAVO_TILE_TOKENS, token, g * KEY_BITS + n) : 0u;
                 }
             }
             [[unroll]] for (uint c = 0u; c < 8u; ++c) {
@@ -93,8 +103,8 @@ void score_float(uint tile, uint quad, uint first) {
                     const uint codes = codes_of(KEY_BITS, c, words[0], words[1], words[2], words[3]);
                     key = levels_of(codes, zero);
                 } else {
-                    key = vec4(unpackHalf2x16(load_word(tile, KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, token, g * 16u + 2u * c)),
-                               unpackHalf2x16(load_word(tile, KEY_ROW_WORDS, OCTAVO_TILE_TOKENS, token, g * 16u + 2u * c + 1u)));
+                    key = vec4(unpackHalf2x16(load_word(tile, OCTAVO_TILE_TOKENS, token, g * 16u + 2u * c)),
+                               unpackHalf2x16(load_word(tile, OCTAVO_TILE_TOKENS, token, g * 16u + 2u * c + 1u)));
                 }
                 [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
                     const vec4 q = uintBitsToFloat(shared_query[(row_of(k) * KEY_PAD) / 4u + g * 8u + c]);

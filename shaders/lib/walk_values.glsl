@@ -4,19 +4,19 @@
 
 #ifdef OCTAVO_INT_DOT
 const uint BATCH = TOKENS < LANE_CHANNELS ? TOKENS : LANE_CHANNELS; // channels whose codes are in registers at once
-uvec4 value_parts[BATCH * VALUE_BITS];
+uint value_words[BATCH * VALUE_ROW_WORDS];
 
 void load_values(uint tile, uint first) {
     [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
         const uint channel = min(lane + LANES * (first + i), VALUE_PAD - 1u);
-        [[unroll]] for (uint n = 0u; n < VALUE_BITS; ++n) {
-            value_parts[i * VALUE_BITS + n] = pool4[(tile >> 2) + n * VALUE_PAD + channel];
+        [[unroll]] for (uint w = 0u; w < VALUE_ROW_WORDS; ++w) {
+            value_words[i * VALUE_ROW_WORDS + w] = load_word(tile, VALUE_PAD, channel, w);
         }
     }
 }
 
 uint value_word(const uint i, const uint w) {
-    return value_parts[i * VALUE_BITS + (w >> 2)][w & 3u];
+    return value_words[i * VALUE_ROW_WORDS + w];
 }
 
 // Channels first .. first + BATCH - 1 of this lane, whose words are loaded.
@@ -70,7 +70,7 @@ void add_channel_float(uint tile, uint i) {
         uint words[4];
         if (VALUE_BITS < 16u) {
             [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                words[n] = n < VALUE_BITS ? load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * VALUE_BITS + n) : 0u;
+                words[n] = n < VALUE_BITS ? load_word(tile, VALUE_PAD, channel, g * VALUE_BITS + n) : 0u;
             }
         }
         [[unroll]] for (uint c = 0u; c < 8u; ++c) {
@@ -79,8 +79,8 @@ void add_channel_float(uint tile, uint i) {
                 const uint codes = codes_of(VALUE_BITS, c, words[0], words[1], words[2], words[3]);
                 value = levels_of(codes, zero);
             } else {
-                value = vec4(unpackHalf2x16(load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + 2u * c)),
-                             unpackHalf2x16(load_word(tile, VALUE_ROW_WORDS, VALUE_PAD, channel, g * 16u + 2u * c + 1u)));
+                value = vec4(unpackHalf2x16(load_word(tile, VALUE_PAD, channel, g * 16u + 2u * c)),
+                             unpackHalf2x16(load_word(tile, VALUE_PAD, channel, g * 16u + 2u * c + 1u)));
             }
             [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
                 const vec4 w = uintBitsToFloat(shared_weights[r * 32u + g * 8u + c]);

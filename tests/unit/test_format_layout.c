@@ -132,16 +132,17 @@ START_TEST(known_places) {
     ck_assert_uint_eq(layout.page_words, 8u * 3200u);
     ck_assert_uint_eq(layout.page_words * 4u / 128u / 8u, 100u); /* bytes of a token and head, K + V */
     ck_assert_uint_eq(layout.token_words, 25u);
-    /* K row of 12 words: three parts; V row of 12 words: three parts of 128 channels. */
-    ck_assert_uint_eq(octavo_packed_layout_key_word(&layout, 0u, 5u, 6u), 512u + 5u * 4u + 2u);
-    ck_assert_uint_eq(octavo_packed_layout_value_word(&layout, 1u, 7u, 11u), 3200u + 1536u + 1024u + 7u * 4u + 3u);
+    /* K: 12 planes of 128 tokens; V: 12 planes of 128 channels. */
+    ck_assert_uint_eq(octavo_packed_layout_key_word(&layout, 0u, 5u, 6u), 6u * 128u + 5u);
+    ck_assert_uint_eq(octavo_packed_layout_value_word(&layout, 1u, 7u, 11u), 3200u + 1536u + 11u * 128u + 7u);
     ck_assert_uint_eq(octavo_packed_layout_scale_word(&layout, 0u, 127u), 3199u);
     ck_assert_uint_eq(layout.window_row_words, 8u * 128u);
     ck_assert_uint_eq(layout.window_rows_per_page, 25u);
     layout = octavo_packed_layout_make(1u, 1u, 64u, 64u, 3u, 3u);
     ck_assert_uint_eq(layout.page_words * 4u / 128u, 52u);
-    /* K row of 6 words: a part of four, then a part of two. */
-    ck_assert_uint_eq(octavo_packed_layout_key_word(&layout, 0u, 10u, 5u), 512u + 10u * 2u + 1u);
+    /* K: 6 planes of 128 tokens; V: 12 planes of 64 channels. */
+    ck_assert_uint_eq(octavo_packed_layout_key_word(&layout, 0u, 10u, 5u), 5u * 128u + 10u);
+    ck_assert_uint_eq(octavo_packed_layout_value_word(&layout, 0u, 10u, 5u), 768u + 5u * 64u + 10u);
     layout = octavo_packed_layout_make(1u, 1u, 80u, 40u, 4u, 2u);
     ck_assert_uint_eq(layout.key_dim_padded, 96u);
     ck_assert_uint_eq(layout.value_dim_padded, 64u);
