@@ -1,5 +1,7 @@
 #include "fabricated_devices.h"
 
+#include "gpu/device_plan.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -344,4 +346,13 @@ void fabricate_device(fabricated_device which, octavo_device_snapshot *s) {
         fabricate_mobile(which, s);
         break;
     }
+}
+
+bool fabricate_usable_device(fabricated_device which, usable_device *device) {
+    octavo_device_plan_options options = {0};
+    octavo_device_plan plan;
+    fabricate_device(which, &device->snapshot);
+    octavo_gpu_plan_device(&device->snapshot, &options, &plan);
+    device->capabilities = plan.capabilities;
+    return plan.usable != VK_FALSE;
 }
