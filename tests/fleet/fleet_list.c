@@ -119,7 +119,6 @@ static void add_unchosen(job_list *list, const octavo_device_snapshot *snapshot,
     for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; i++) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
         if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX &&
-            octavo_kernel_variant_serves(variant, shape->layout->key_bits, shape->layout->value_bits) &&
             octavo_kernel_variant_refusal(variant, snapshot, capabilities) == NULL) {
             add_walk(list, snapshot, variant, shape, layout_name, false);
         }

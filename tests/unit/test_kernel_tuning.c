@@ -78,7 +78,7 @@ static void check_fused(const choice *c) {
     const octavo_device_snapshot *s = &c->device->snapshot;
     const octavo_kernel_tuning *t = &c->tuning;
     bool emulated = c->variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
-    EXPECT(t->lanes % 32u == 0u && (!emulated || t->lanes == 32u));
+    EXPECT(t->lanes > 0u && t->lanes % 32u == 0u && (!emulated || t->lanes == 32u));
     EXPECT(t->subgroup_size == (emulated ? 0u : 32u));
     uint32_t subgroups = s->max_compute_workgroup_subgroups; /* 0: not told */
     EXPECT(emulated || subgroups == 0u || t->lanes <= 32u * subgroups);
@@ -92,7 +92,7 @@ static void check_one_subgroup_or_less(const choice *c) {
     const octavo_device_snapshot *s = &c->device->snapshot;
     const octavo_kernel_tuning *t = &c->tuning;
     uint32_t quads = t->lanes < 32u ? t->lanes : 32u;
-    EXPECT(t->lanes <= 128u);
+    EXPECT(t->lanes >= 4u && t->lanes <= 128u && (t->lanes & (t->lanes - 1u)) == 0u);
     if (c->variant->one_subgroup) {
         EXPECT(t->subgroup_size == t->lanes);
         EXPECT(t->lanes >= s->min_subgroup_size && t->lanes <= s->max_subgroup_size);
@@ -112,7 +112,6 @@ static void check_numbers(const choice *c) {
     const octavo_device_snapshot *s = &c->device->snapshot;
     const octavo_kernel_tuning *t = &c->tuning;
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&c->layout, c->variant, t);
-    EXPECT(t->lanes >= 4u && (t->lanes & (t->lanes - 1u)) == 0u);
     EXPECT(t->lanes <= s->max_compute_work_group_invocations && t->lanes <= s->max_compute_work_group_size[0]);
     if (c->variant->fused)
         check_fused(c);
@@ -350,9 +349,9 @@ static const expected_choice table[] = {
     {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u, false},
     {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 8u, 2u, false}, /* no dot instruction */
     {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 2u, false},
-    {FABRICATED_TURING, "matrix", "f32_subgroup", 128u, 4u, 16u, 0u, false},
+    {FABRICATED_TURING, "matrix", "matrix", 192u, 4u, 8u, 0u, false},
     {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u, true},
-    {FABRICATED_HOPPER, "matrix", "f32_subgroup", 128u, 4u, 16u, 0u, false},
+    {FABRICATED_HOPPER, "matrix", "matrix", 192u, 4u, 8u, 0u, false},
     {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u, true},
     {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 4u, 4u, 2u, false},
     {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 4u, 4u, 2u, false},

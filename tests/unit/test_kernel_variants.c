@@ -17,13 +17,10 @@ static uint32_t variant_order(const usable_device *device, uint32_t key_bits, ui
 /* --- order -----------------------------------------------------------------------------------------------------------
  */
 
-/* A variant is tried when the device can run it, it has code for these bits, and it is made to be fast. */
-static bool belongs_in_order(const usable_device *device, const octavo_kernel_variant *variant, uint32_t key_bits,
-                             uint32_t value_bits) {
-    bool is_packed = key_bits != 16u && value_bits != 16u;
-    if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) return false;
-    if (variant->arithmetic == OCTAVO_KERNEL_MATRIX && !is_packed) return false;
-    return octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities) == NULL;
+/* A variant is tried when the device can run it and it is made to be fast. */
+static bool belongs_in_order(const usable_device *device, const octavo_kernel_variant *variant) {
+    return variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX &&
+           octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities) == NULL;
 }
 
 static void check_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits) {
@@ -40,8 +37,8 @@ static void check_order(const usable_device *device, uint32_t key_bits, uint32_t
             places[v] = i;
         }
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        ck_assert_msg(belongs_in_order(device, variant, key_bits, value_bits) == (places[v] != UINT32_MAX),
-                      "%s K %u V %u: %s", name, key_bits, value_bits, variant->name);
+        ck_assert_msg(belongs_in_order(device, variant) == (places[v] != UINT32_MAX), "%s K %u V %u: %s", name,
+                      key_bits, value_bits, variant->name);
     }
     bool int_first = device->snapshot.int_dot_accelerated && (key_bits != 16u || value_bits != 16u);
     for (uint32_t i = 1; i < count; ++i) {
@@ -70,17 +67,6 @@ START_TEST(order_of_variants) {
         }
     }
     ck_assert_uint_eq(usable, FABRICATED_DEVICE_COUNT - 1u);
-}
-END_TEST
-
-START_TEST(variants_serve_bits) {
-    for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT * COUNT(all_bits) * COUNT(all_bits); ++i) {
-        const octavo_kernel_variant *variant = &octavo_kernel_variants[i % OCTAVO_KERNEL_VARIANT_COUNT];
-        uint32_t bits = i / OCTAVO_KERNEL_VARIANT_COUNT;
-        uint32_t k = all_bits[bits % COUNT(all_bits)], v = all_bits[bits / COUNT(all_bits)];
-        bool serves = strncmp(variant->name, "matrix", 6u) != 0 || (k != 16u && v != 16u);
-        ck_assert_msg(octavo_kernel_variant_serves(variant, k, v) == serves, "%s: bits %u/%u", variant->name, k, v);
-    }
 }
 END_TEST
 
@@ -200,7 +186,7 @@ START_TEST(one_dispatch_wants_seven_buffers) {
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {order_of_variants,      variants_serve_bits,          refusals_follow_capabilities,
-                            matrix_wants_its_shape, matrix_wants_subgroups_of_32, one_dispatch_wants_seven_buffers};
+    const TTest *tests[] = {order_of_variants, refusals_follow_capabilities, matrix_wants_its_shape,
+                            matrix_wants_subgroups_of_32, one_dispatch_wants_seven_buffers};
     return run_tests("kernel_variants", tests, sizeof tests / sizeof tests[0], 60.0);
 }
