@@ -20,6 +20,7 @@ layout(push_constant) uniform push_block { octavo_attention_push push; };
 const float UNSEEN = -1.0e30;
 shared float rows[VALUE_PAD];
 shared float row_max[1], row_sum[1];
+shared uint row_token[1], row_head[1];
 const uint LANES = gl_WorkGroupSize.x; // a power of two
 // Groups of lanes take partial results in turn, each all channels.
 const uint GROUPS = LANES > VALUE_PAD ? LANES / VALUE_PAD : 1u;
@@ -29,6 +30,7 @@ shared float lane_values[LANES];
 uint lane, head;
 #include "lib/rotation.glsl"
 #include "lib/share_list.glsl"
+#include "lib/row_places.glsl"
 #include "lib/finish_rows.glsl"
 
 void main() {
@@ -107,6 +109,17 @@ void main() {
         row_max[0] = largest;
         row_sum[0] = lane_values[0];
     }
+    const octavo_sequence_record sequence = load_sequence(tile.sequence);
+    place_rows(sequence, tile, row, 1u);
     barrier();
-    finish_rows(load_sequence(tile.sequence), tile, row, 1u);
+    if (lane == 0u) {
+        finish_sum(sequence, 0u);
+    }
+    if (VALUE_BITS < 16u) {
+        rotate_rows_back(VALUE_PAD, 1u, sequence.seed);
+    }
+    barrier();
+    for (uint channel = 2u * lane; channel < push.value_dim; channel += 2u * LANES) {
+        store_outputs(0u, channel, vec2(rows[channel], rows[channel + 1u]), channel + 1u < push.value_dim);
+    }
 }

@@ -11,6 +11,9 @@
 #define OCTAVO_SPEC_ROWS 4      /* rows in a query tile; rows of one workgroup of rotate */
 #define OCTAVO_SPEC_QUERY_PARTS 5 /* int8 parts of a query value: 1 (8 bits) or 2 (15 bits) */
 #define OCTAVO_SPEC_TOKENS 6 /* of a quad, and channels, whose codes a lane has in registers at once: 1, 2 or 4 */
+#define OCTAVO_SPEC_LOGITS 7 /* OCTAVO_LOGITS_: what logits go through beside scale and mask */
+#define OCTAVO_LOGITS_SOFTCAP 1u
+#define OCTAVO_LOGITS_UNIFORM 2u /* rows that see nothing are means */
 #define OCTAVO_SPEC_LOCAL_SIZE 253
 
 /* --- bindings, set 0 ------------------------------------------------------------------------------------------ */
@@ -102,20 +105,11 @@ OCTAVO_STRUCT(octavo_tile_range) {
     OCTAVO_U32 first, count, kind, pages;
 } OCTAVO_END(octavo_tile_range);
 
-/* A part of the list of a query tile. Workgroup i of a dispatch walks the shares first[i] .. first[i + 1] - 1, where first
- * is the list at group_offset. */
-OCTAVO_STRUCT(octavo_share) {
-    OCTAVO_U32 tile;    /* query tile */
-    OCTAVO_U32 range_first, range_count;
-    OCTAVO_U32 partial; /* where its (maximum, sum, output) goes */
-} OCTAVO_END(octavo_share);
-
 OCTAVO_STRUCT(octavo_query_tile) {
     OCTAVO_U32 sequence;  /* record of the sequence */
     OCTAVO_U32 row_first; /* of the sequence's rows; row = query token * group + head in group */
     OCTAVO_U32 row_count;
-    OCTAVO_U32 partial_first;
-    OCTAVO_U32 partial_count;
+    OCTAVO_U32 partial_first, partial_count;
     OCTAVO_U32 reserved_0, reserved_1, reserved_2;
 } OCTAVO_END(octavo_query_tile);
 
@@ -133,6 +127,21 @@ OCTAVO_STRUCT(octavo_sequence_record) {
     OCTAVO_U32 record_flags;    /* OCTAVO_ROTATE_HAS_ and OCTAVO_ROTATE_RAW, of K */
 } OCTAVO_END(octavo_sequence_record);
 
+/* A part of the list of a query tile, with all that a walk wants first in one place: loads that wait for each other are
+ * what a short context pays for. */
+OCTAVO_STRUCT(octavo_share) {
+    OCTAVO_U32 tile_index;
+    OCTAVO_U32 partial; /* where its (maximum, sum, output) goes */
+    OCTAVO_U32 range_first, range_count;
+    octavo_query_tile tile;
+    octavo_sequence_record sequence;
+    octavo_tile_range range; /* the first one that is no window; count 0: none */
+    OCTAVO_U32 page;         /* of its first tile */
+    OCTAVO_U32 tile_count;   /* KV tiles of all ranges */
+    OCTAVO_U32 reserved_0, reserved_1;
+} OCTAVO_END(octavo_share);
+#define OCTAVO_SHARE_WORDS 32u
+
 #define OCTAVO_WALK_CAUSAL 1u
 #define OCTAVO_WALK_EMPTY_SHIFT 1u /* two bits: octavo_empty_row */
 OCTAVO_STRUCT(octavo_mask_push) {
@@ -146,7 +155,9 @@ OCTAVO_STRUCT(octavo_mask_push) {
 OCTAVO_STRUCT(octavo_attention_push) {
     octavo_mask_push mask;
     OCTAVO_U32 flags;           /* elements of Q and O, OCTAVO_ATTENTION_WRITE_LSE */
-    OCTAVO_U32 group_offset;    /* word in the lists of the first workgroup's first share, in this dispatch */
+    OCTAVO_U32 group_offset;    /* word in the lists of the dispatch's first[]: workgroup i walks the shares first[i] ..
+                                   first[i + 1] - 1; 0: workgroup i walks share group_first + i */
+    OCTAVO_U32 group_first;
     OCTAVO_U32 share_offset;    /* word of share 0 */
     OCTAVO_U32 range_offset;    /* word of range 0 */
     OCTAVO_U32 tile_offset;     /* word of query tile 0 */

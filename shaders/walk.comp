@@ -359,17 +359,13 @@ void write_partial(uint partial, uint row_count) {
 }
 
 void walk_share(octavo_share share) {
-    const octavo_query_tile tile = load_tile(share.tile);
-    octavo_tile_range range = load_range(share.range_first);
-    uint page = lists[range.pages]; // the next one is always on its way
-    sequence = load_sequence(tile.sequence);
+    const octavo_query_tile tile = share.tile;
+    sequence = share.sequence;
     load_rows(head * push.query_rows + sequence.row_base + tile.row_first, tile.row_first, tile.row_count);
 
     for (uint r = 0u; r < share.range_count; ++r) {
-        if (r > 0u) {
-            range = load_range(share.range_first + r);
-            page = lists[range.pages];
-        }
+        const octavo_tile_range range = load_range(share.range_first + r);
+        uint page = lists[range.pages]; // the next one is always on its way
         if (range.kind == OCTAVO_RUN_WINDOW) {
             walk_window(range, tile.row_count);
         } else {
@@ -389,8 +385,9 @@ void main() {
     quad_lane = lane % QUADS;
     lane_group = LANE_GROUPS == 1u ? 0u : lane / QUADS; // the compilers see that a row is the same for all lanes
     head = gl_WorkGroupID.y;
-    const uint group_at = push.group_offset + gl_WorkGroupID.x, last = lists[group_at + 1u];
-    for (uint n = lists[group_at]; n < last; ++n) {
+    uint begin, end;
+    group_shares(gl_WorkGroupID.x, begin, end);
+    for (uint n = begin; n < end; ++n) {
         walk_share(load_share(n));
     }
 }

@@ -12,6 +12,7 @@
 #define OCTAVO_FRAGMENTS_GLSL
 
 #ifdef OCTAVO_EMULATED_MATRIX
+#define UNROLL [[dont_unroll]] // emulated products are long
 #define fragment_a uvec4
 #define fragment_b uvec2
 #define fragment_c vec4
@@ -46,7 +47,7 @@ fragment_c multiply_add(fragment_a a, fragment_b b, fragment_c c) {
     emulated_a[at] = a;
     emulated_b[at] = b;
     barrier();
-    for (uint k = 0u; k < 16u; k += 2u) {
+    [[dont_unroll]] for (uint k = 0u; k < 16u; k += 2u) {
         const vec2 a0 = emulated_pair_a(at >> 2, k), a8 = emulated_pair_a((at >> 2) + 8u, k);
         [[unroll]] for (uint j = 0u; j < 2u; ++j) {
             const vec2 b_pair = unpackHalf2x16(emulated_b[4u * (2u * (at & 3u) + j) + ((k & 7u) >> 1)][k >> 3]);
@@ -80,10 +81,9 @@ void team_sync() {
     barrier();
 }
 
-// Half pairs times factor, plus two terms one after the other, each step rounded to f16.
-uint halves_multiply_add(uint x, float factor, float first, float second) {
-    uint y = packHalf2x16(unpackHalf2x16(x) * factor + first);
-    return second == 0.0 ? y : packHalf2x16(unpackHalf2x16(y) + second);
+// Half pairs times factor plus term, rounded once.
+uint halves_multiply_add(uint x, float factor, float term) {
+    return packHalf2x16(unpackHalf2x16(x) * factor + term);
 }
 #else
 #pragma use_vulkan_memory_model
@@ -93,6 +93,9 @@ uint halves_multiply_add(uint x, float factor, float first, float second) {
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_KHR_shader_subgroup_vote : require
+#extension GL_EXT_spirv_intrinsics : require
+spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [4464], 4459, 16); // f16 subnormals are kept
+#define UNROLL [[unroll]] // fragments are registers
 #define fragment_a coopmat<float16_t, gl_ScopeSubgroup, 16, 16, gl_MatrixUseA>
 #define fragment_b coopmat<float16_t, gl_ScopeSubgroup, 16, 8, gl_MatrixUseB>
 #define fragment_c coopmat<float, gl_ScopeSubgroup, 16, 8, gl_MatrixUseAccumulator>
@@ -147,9 +150,8 @@ void team_sync() {
     subgroupBarrier();
 }
 
-uint halves_multiply_add(uint x, float factor, float first, float second) {
-    const f16vec2 y = fma(unpackFloat2x16(x), f16vec2(float16_t(factor)), f16vec2(float16_t(first)));
-    return packFloat2x16(second == 0.0 ? y : y + f16vec2(float16_t(second)));
+uint halves_multiply_add(uint x, float factor, float term) {
+    return packFloat2x16(fma(unpackFloat2x16(x), f16vec2(float16_t(factor)), f16vec2(float16_t(term))));
 }
 #endif
 
@@ -158,6 +160,21 @@ float quad_max(float x) {
     const uint own = lane_in_subgroup();
     x = max(x, shuffled(x, own ^ 1u));
     return max(x, shuffled(x, own ^ 2u));
+}
+
+// Of all lanes of the subgroup.
+float subgroup_max(float x) {
+    [[dont_unroll]] for (uint distance = 1u; distance < 32u; distance *= 2u) {
+        x = max(x, shuffled(x, lane_in_subgroup() ^ distance));
+    }
+    return x;
+}
+
+float subgroup_sum(float x) {
+    [[dont_unroll]] for (uint distance = 1u; distance < 32u; distance *= 2u) {
+        x += shuffled(x, lane_in_subgroup() ^ distance);
+    }
+    return x;
 }
 
 float quad_sum(float x) {

@@ -26,12 +26,12 @@ float hartley_entry(const uint size, uint i, uint j) {
     return size == 3u ? HARTLEY_3[i * 3u + j] : size == 5u ? HARTLEY_5[i * 5u + j] : HARTLEY_7[i * 7u + j];
 }
 
-// (C_m x H) on `count` rows of `channels`, both constants. Barriers inside: call it in uniform control flow, with the rows written and a barrier passed;
-// they are visible to all lanes when it returns.
+// (C_m x H) on `count` rows of `channels`, both constants. Barriers inside: call it in uniform control flow, with the rows
+// written and a barrier passed; they are visible to all lanes when it returns.
 void hartley_hadamard(const uint channels, const uint count) {
     const uint hadamard = hadamard_size(channels), hartley = channels / hadamard;
     [[dont_unroll]] for (uint h = 1u; h < hadamard; h *= 2u) {
-        for (uint i = lane; i < count * channels / 2u; i += gl_WorkGroupSize.x) {
+        [[dont_unroll]] for (uint i = lane; i < count * channels / 2u; i += gl_WorkGroupSize.x) {
             const uint low_at = (i / h) * 2u * h + i % h;
             precise float low = rows[low_at], high = rows[low_at + h];
             precise float sum = low + high;
@@ -63,10 +63,31 @@ void hartley_hadamard(const uint channels, const uint count) {
                         : hadamard == 128u ? OCTAVO_HADAMARD_SCALE_7
                         : hadamard == 64u  ? OCTAVO_HADAMARD_SCALE_6
                                                 : OCTAVO_HADAMARD_SCALE_5;
-    for (uint i = lane; i < count * channels; i += gl_WorkGroupSize.x) {
+    [[dont_unroll]] for (uint i = lane; i < count * channels; i += gl_WorkGroupSize.x) {
         precise float scaled = rows[i] * scale;
         rows[i] = scaled;
     }
+    barrier();
+}
+
+// diag(signs) on rows; no barrier.
+void flip_rows(const uint channels, const uint count, uint seed) {
+    [[dont_unroll]] for (uint i = lane; i < count * channels; i += gl_WorkGroupSize.x) {
+        rows[i] = flip_sign(rows[i], seed, i % channels);
+    }
+}
+
+// R
+void rotate_rows(const uint channels, const uint count, uint seed) {
+    flip_rows(channels, count, seed);
+    barrier();
+    hartley_hadamard(channels, count);
+}
+
+// The inverse of R
+void rotate_rows_back(const uint channels, const uint count, uint seed) {
+    hartley_hadamard(channels, count);
+    flip_rows(channels, count, seed);
     barrier();
 }
 #endif

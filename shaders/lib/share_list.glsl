@@ -32,8 +32,31 @@ octavo_query_tile load_tile(uint index) {
 }
 
 octavo_share load_share(uint index) {
-    const uint at = push.share_offset + index * 4u;
-    return octavo_share(lists[at], lists[at + 1u], lists[at + 2u], lists[at + 3u]);
+    const uint at = push.share_offset + index * OCTAVO_SHARE_WORDS;
+    octavo_share share;
+    share.tile_index = lists[at];
+    share.partial = lists[at + 1u];
+    share.range_first = lists[at + 2u];
+    share.range_count = lists[at + 3u];
+    share.tile = octavo_query_tile(lists[at + 4u], lists[at + 5u], lists[at + 6u], lists[at + 7u], lists[at + 8u], 0u, 0u, 0u);
+    share.sequence = octavo_sequence_record(lists[at + 12u], int(lists[at + 13u]), lists[at + 14u], lists[at + 15u],
+                                            lists[at + 16u], lists[at + 17u], lists[at + 18u], lists[at + 19u],
+                                            lists[at + 20u], lists[at + 21u], lists[at + 22u], lists[at + 23u]);
+    share.range = octavo_tile_range(lists[at + 24u], lists[at + 25u], lists[at + 26u], lists[at + 27u]);
+    share.page = lists[at + 28u];
+    share.tile_count = lists[at + 29u];
+    return share;
+}
+
+// Shares [begin, end) of workgroup i of the dispatch.
+void group_shares(uint i, out uint begin, out uint end) {
+    if (push.group_offset == 0u) {
+        begin = push.group_first + i;
+        end = begin + 1u;
+    } else {
+        begin = lists[push.group_offset + i];
+        end = lists[push.group_offset + i + 1u];
+    }
 }
 
 octavo_tile_range load_range(uint index) {

@@ -1,94 +1,94 @@
-// Part of walk_matrix.comp: the tokens that are read from the f16 window, 32 at a time; lane t has token 8 t + 4 e + i of
-// them in column 2 t + e of product i.
+// Part of walk_matrix.comp: the tokens that are read from the f16 window, eight at a time; token n of a chunk is column n of
+// the product of scores.
 #ifndef OCTAVO_WALK_MATRIX_WINDOW_GLSL
 #define OCTAVO_WALK_MATRIX_WINDOW_GLSL
 
-// The channels of word pair u, as pairs (0, 2) and (1, 3).
-uvec2 crossed(uvec2 u) {
-    return uvec2((u.x & 0xffffu) | (u.y << 16), (u.x >> 16) | (u.y & 0xffff0000u));
+// A pair of halves of the query times the power of two that it was divided by.
+uint restored(uint pair, float power) {
+    return packHalf2x16(unpackHalf2x16(pair) * power);
 }
 
-void score_window(octavo_tile_range window, uint first, uint count, out fragment_c scores[4]) {
-    float factor[2] = float[2](0.0, 0.0);
-    [[unroll]] for (uint h = 0u; h < HALVES; ++h) {
-        factor[h] = query_factor(h);
-    }
-    uint words[4];
-    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-        uint token;
-        words[i] = window_word(sequence, window, head, first + min(4u * g + i, count - 1u), token);
-        scores[i] = fragment_c(0.0);
-    }
-    [[dont_unroll]] for (uint k = 0u; k < KEY_GROUPS * 8u; ++k) {
-        const uint group = 4u * (k >> 3) + t, c = k & 7u, at = min(16u * group + 2u * c, WINDOW_KEY_WORDS - 2u);
-        uvec2 pairs[2] = uvec2[2](uvec2(0u), uvec2(0u));
-        [[unroll]] for (uint h = 0u; h < HALVES; ++h) {
-            pairs[h] = query_halves(h, group, c, factor[h]);
+// Scores of the token whose K row lies at `word`, for column g.
+fragment_c score_window(uint word) {
+    fragment_c scores = fragment_c(0.0);
+    [[dont_unroll]] for (uint first = 0u; first < KEY_STEPS; first += 4u) {
+        uvec2 keys[4];
+        UNROLL for (uint j = 0u; j < 4u; ++j) { // loads first, so that they overlap
+            const uint at = word + min(16u * (4u * (first >> 3) + t) + 2u * ((first + j) & 7u), WINDOW_KEY_WORDS - 2u);
+            keys[j] = uvec2(pool[at], pool[at + 1u]);
         }
-        const fragment_a a = make_a(pairs[0].x, pairs[0].y, pairs[1].x, pairs[1].y);
-        [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-            const uvec2 key = crossed(uvec2(pool[words[i] + at], pool[words[i] + at + 1u]));
-            scores[i] = multiply_add(a, make_b(key.x, key.y), scores[i]);
+        UNROLL for (uint j = 0u; j < 4u; ++j) {
+            const uint step = first + j;
+            const float power = float(1u << halves_shift(KEY_BITS, step & 7u));
+            const uvec2 low = shared_query[step * 32u + lane_in_subgroup()];
+            const uvec2 high = HALVES > 1u ? shared_query[(KEY_STEPS + step) * 32u + lane_in_subgroup()] : uvec2(0u);
+            const fragment_a a = make_a(restored(low.x, power), restored(low.y, power), restored(high.x, power), restored(high.y, power));
+            // channels paired as those of the query
+            const fragment_b b = RAW_KEYS ? make_b(keys[j].x, keys[j].y) : make_b((keys[j].x & 0xffffu) | (keys[j].y << 16), (keys[j].x >> 16) | (keys[j].y & 0xffff0000u));
+            scores = multiply_add(a, b, scores);
         }
     }
+    return scores;
 }
 
-// Adds the weighted values in f32.
-void add_window(octavo_tile_range window, uint first, uint count) {
-    const float inverse = 1.0 / value_reference;
-    for (uint n = 0u; n < count; ++n) {
-        uint token;
-        const uint at = window_word(sequence, window, head, first + n, token) + WINDOW_KEY_WORDS + 2u * g;
-        [[unroll]] for (uint s = 0u; s < CHANNEL_SETS; ++s) {
-            const vec2 low = unpackHalf2x16(pool[at + 16u * s]), high = unpackHalf2x16(pool[at + 16u * s + 1u]);
-            [[unroll]] for (uint h = 0u; h < HALVES; ++h) {
-                [[unroll]] for (uint j = 0u; j < 2u; ++j) {
-                    const float p = window_weights[(2u * t + j + 8u * h) * 32u + n] * inverse;
-                    const uint at_result = (h * CHANNEL_SETS + s) * 2u;
-                    // select: a token that the row does not see may hold NaN
-                    result[at_result][j] += p > 0.0 ? p * low.x : 0.0;
-                    result[at_result][2u + j] += p > 0.0 ? p * low.y : 0.0;
-                    result[at_result + 1u][j] += p > 0.0 ? p * high.x : 0.0;
-                    result[at_result + 1u][2u + j] += p > 0.0 ? p * high.y : 0.0;
-                }
+// Adds the weighted values of token n of the chunk, whose V row lies at `word`, in f32.
+void add_window(uint n, uint word) {
+    UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
+        const vec2 low = unpackHalf2x16(pool[word + 16u * s + 2u * g]), high = unpackHalf2x16(pool[word + 16u * s + 2u * g + 1u]);
+        UNROLL for (uint h = 0u; h < HALVES; ++h) {
+            UNROLL for (uint j = 0u; j < 2u; ++j) {
+                const float p = window_weights[((team * HALVES + h) * 8u + 2u * t + j) * 8u + n] * VALUE_UNIT;
+                const uint at = (h * CHANNEL_SETS + s) * 2u;
+                // select: a token that the row does not see may hold NaN
+                result[at][j] += p > 0.0 ? p * low.x : 0.0;
+                result[at][2u + j] += p > 0.0 ? p * low.y : 0.0;
+                result[at + 1u][j] += p > 0.0 ? p * high.x : 0.0;
+                result[at + 1u][2u + j] += p > 0.0 ? p * high.y : 0.0;
             }
         }
     }
 }
 
+// Tokens first .. first + count - 1, at most eight.
+void walk_window_chunk(octavo_tile_range window, uint first, uint count) {
+    uint token; // of column g
+    const uint word = window_word(sequence, window, head, first + min(g, count - 1u), token);
+    // a row of V that is not finite is NaN in all channels
+    const bool finite = (pool[word + WINDOW_KEY_WORDS] & 0x7c00u) != 0x7c00u;
+    const fragment_c scores = score_window(word);
+    float x[HALVES][8], largest[2];
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        UNROLL for (uint j = 0u; j < 8u; ++j) {
+            x[h][j] = UNSEEN;
+        }
+        UNROLL for (uint j = 0u; j < 2u; ++j) {
+            // of column 2 t + j
+            const uint column = 4u * (2u * t + j), column_token = floatBitsToUint(shuffled(uintBitsToFloat(token), column));
+            const bool column_finite = shuffled(finite ? 1.0 : 0.0, column) > 0.0;
+            const float logit = finish_logit(h, scores[2u * h + j] * (logit_scale[h] * KEY_UNIT) + logit_mean[h]);
+            const bool seen = 2u * t + j < count && row_sees(h, column_token);
+            x[h][j] = seen ? (column_finite ? logit : uintBitsToFloat(0x7fc00000u)) : UNSEEN;
+        }
+        largest[h] = largest_of(x[h]);
+    }
+    raise(largest, 0.0);
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        weigh(h, x[h], true);
+        UNROLL for (uint j = 0u; j < 2u; ++j) {
+            window_weights[((team * HALVES + h) * 8u + g) * 8u + 2u * t + j] = x[h][j];
+        }
+    }
+    team_sync();
+    [[dont_unroll]] for (uint n = 0u; n < count; ++n) {
+        add_window(n, floatBitsToUint(shuffled(uintBitsToFloat(word), 4u * n)) + WINDOW_KEY_WORDS);
+    }
+    team_sync();
+}
+
+// Teams take chunks in turn.
 void walk_window(octavo_tile_range window) {
-    if (value_reference == 0.0) {
-        value_reference = 1.0;
-        value_inverse = 1.0;
-    }
-    for (uint chunk = 0u; chunk < window.count; chunk += 32u) {
-        const uint first = window.first + chunk, count = min(32u, window.count - chunk);
-        fragment_c scores[4];
-        score_window(window, first, count, scores);
-        float factor[2] = float[2](1.0, 1.0);
-        [[unroll]] for (uint h = 0u; h < HALVES; ++h) {
-            float x[8];
-            [[unroll]] for (uint e = 0u; e < 2u; ++e) {
-                [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-                    const uint n = 8u * t + 4u * e + i;
-                    uint token;
-                    const uint word = window_word(sequence, window, head, first + min(n, count - 1u), token);
-                    const float logit = finish_logit(h, scores[i][2u * h + e] * logit_scale[h] + logit_mean[h]);
-                    // a row of V that is not finite is NaN in all channels
-                    const bool finite = (pool[word + WINDOW_KEY_WORDS] & 0x7c00u) != 0x7c00u;
-                    const bool seen = n < count && row_sees(h, token);
-                    x[4u * e + i] = seen ? (finite ? logit : uintBitsToFloat(0x7fc00000u)) : UNSEEN;
-                }
-            }
-            factor[h] = weigh(h, x, true);
-            [[unroll]] for (uint j = 0u; j < 8u; ++j) {
-                window_weights[(g + 8u * h) * 32u + 8u * t + j] = x[j];
-            }
-        }
-        scale_results(factor);
-        team_sync();
-        add_window(window, first, count);
-        team_sync();
+    [[dont_unroll]] for (uint first = 8u * team; first < window.count; first += 8u * TEAMS) {
+        walk_window_chunk(window, window.first + first, min(8u, window.count - first));
     }
 }
 #endif

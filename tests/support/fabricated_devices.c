@@ -103,7 +103,9 @@ static void add_size_control(octavo_device_snapshot *s) {
 }
 
 static void add_float16(octavo_device_snapshot *s) {
-    s->extensions |= OCTAVO_GPU_EXTENSION_FLOAT16_INT8 | OCTAVO_GPU_EXTENSION_SUBGROUP_EXTENDED_TYPES;
+    s->extensions |= OCTAVO_GPU_EXTENSION_FLOAT16_INT8 | OCTAVO_GPU_EXTENSION_SUBGROUP_EXTENDED_TYPES |
+                     OCTAVO_GPU_EXTENSION_SHADER_FLOAT_CONTROLS;
+    s->denorm_preserve_float16 = VK_TRUE;
     s->features.shader_float16 = s->features.shader_int8 = s->features.shader_int16 = VK_TRUE;
     s->features.shader_subgroup_extended_types = VK_TRUE;
 }
