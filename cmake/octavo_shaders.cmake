@@ -60,8 +60,8 @@ function(octavo_variant)
       message(FATAL_ERROR "octavo_variant(${arg_NAME}): needs glslang ${arg_GLSLANG} or shaders/prebuilt/${arg_NAME}.spv")
     endif()
     message(STATUS "Shader ${arg_NAME}: glslang ${octavo_glslang_version} is too old, taking the checked-in module")
-    add_custom_command(OUTPUT ${spirv} COMMAND ${CMAKE_COMMAND} -E copy ${prebuilt} ${spirv} ${validate}
-      DEPENDS ${prebuilt} VERBATIM)
+    # spirv-val is as old as glslang: it does not know what the module uses
+    add_custom_command(OUTPUT ${spirv} COMMAND ${CMAKE_COMMAND} -E copy ${prebuilt} ${spirv} DEPENDS ${prebuilt} VERBATIM)
   else()
     add_custom_command(OUTPUT ${spirv}
       COMMAND ${OCTAVO_GLSLANG_VALIDATOR} --quiet -V --target-env ${arg_TARGET_ENV} $<IF:$<BOOL:${OCTAVO_SHADER_DEBUG}>,-g,-g0>

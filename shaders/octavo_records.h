@@ -11,6 +11,9 @@
 #define OCTAVO_SPEC_ROWS 4      /* rows in a query tile; rows of one workgroup of rotate */
 #define OCTAVO_SPEC_QUERY_PARTS 5 /* int8 parts of a query value: 1 (8 bits) or 2 (15 bits) */
 #define OCTAVO_SPEC_TOKENS 6 /* of a quad, and channels, whose codes a lane has in registers at once: 1, 2 or 4 */
+#define OCTAVO_SPEC_LOGITS 7 /* OCTAVO_LOGITS_: what logits go through beside scale and mask */
+#define OCTAVO_LOGITS_SOFTCAP 1u
+#define OCTAVO_LOGITS_UNIFORM 2u /* rows that see nothing are means */
 #define OCTAVO_SPEC_LOCAL_SIZE 253
 
 /* --- bindings, set 0 ------------------------------------------------------------------------------------------ */
@@ -23,6 +26,11 @@
 #define OCTAVO_WALK_POOL 0
 #define OCTAVO_WALK_LISTS 1
 #define OCTAVO_WALK_SCRATCH 2
+#define OCTAVO_WALK_QUERIES 3 /* and on: of walks that prepare the queries and finish the rows themselves */
+#define OCTAVO_WALK_RECORDS 4
+#define OCTAVO_WALK_OUTPUT 5
+#define OCTAVO_WALK_LSE 6
+#define OCTAVO_WALK_FUSED_BINDINGS 7
 #define OCTAVO_MERGE_SCRATCH 0
 #define OCTAVO_MERGE_LISTS 1
 #define OCTAVO_MERGE_OUTPUT 2
@@ -97,19 +105,11 @@ OCTAVO_STRUCT(octavo_tile_range) {
     OCTAVO_U32 first, count, kind, pages;
 } OCTAVO_END(octavo_tile_range);
 
-/* One workgroup's share of a query tile. */
-OCTAVO_STRUCT(octavo_share) {
-    OCTAVO_U32 tile;    /* query tile */
-    OCTAVO_U32 range_first, range_count;
-    OCTAVO_U32 partial; /* where its (maximum, sum, output) goes */
-} OCTAVO_END(octavo_share);
-
 OCTAVO_STRUCT(octavo_query_tile) {
     OCTAVO_U32 sequence;  /* record of the sequence */
     OCTAVO_U32 row_first; /* of the sequence's rows; row = query token * group + head in group */
     OCTAVO_U32 row_count;
-    OCTAVO_U32 partial_first;
-    OCTAVO_U32 partial_count;
+    OCTAVO_U32 partial_first, partial_count;
     OCTAVO_U32 reserved_0, reserved_1, reserved_2;
 } OCTAVO_END(octavo_query_tile);
 
@@ -122,9 +122,25 @@ OCTAVO_STRUCT(octavo_sequence_record) {
     OCTAVO_U32 window_first;    /* tokens [0, window_first) are window rows 0 .. */
     OCTAVO_U32 window_ring;     /* token j >= window_base is window row window_base + j % window_ring */
     OCTAVO_U32 window_base;
-    OCTAVO_U32 seed;            /* of the rotation of V */
-    OCTAVO_U32 reserved_0, reserved_1;
+    OCTAVO_U32 seed;            /* of the rotations */
+    OCTAVO_U32 record;          /* word of the codec record in the buffer of records */
+    OCTAVO_U32 record_flags;    /* OCTAVO_ROTATE_HAS_ and OCTAVO_ROTATE_RAW, of K */
 } OCTAVO_END(octavo_sequence_record);
+
+/* A part of the list of a query tile, with all that a walk wants first in one place: loads that wait for each other are
+ * what a short context pays for. */
+OCTAVO_STRUCT(octavo_share) {
+    OCTAVO_U32 tile_index;
+    OCTAVO_U32 partial; /* where its (maximum, sum, output) goes */
+    OCTAVO_U32 range_first, range_count;
+    octavo_query_tile tile;
+    octavo_sequence_record sequence;
+    octavo_tile_range range; /* the first one that is no window; count 0: none */
+    OCTAVO_U32 page;         /* of its first tile */
+    OCTAVO_U32 tile_count;   /* KV tiles of all ranges */
+    OCTAVO_U32 reserved_0, reserved_1;
+} OCTAVO_END(octavo_share);
+#define OCTAVO_SHARE_WORDS 32u
 
 #define OCTAVO_WALK_CAUSAL 1u
 #define OCTAVO_WALK_EMPTY_SHIFT 1u /* two bits: octavo_empty_row */
@@ -132,34 +148,36 @@ OCTAVO_STRUCT(octavo_mask_push) {
     OCTAVO_U32 flags, window, sink, prefix;
 } OCTAVO_END(octavo_mask_push);
 
-OCTAVO_STRUCT(octavo_walk_push) {
+/* What a call of attention tells its kernels. */
+#define OCTAVO_ATTENTION_QUERY_ELEMENT(flags) ((flags)&3u)
+#define OCTAVO_ATTENTION_OUTPUT_ELEMENT(flags) (((flags) >> 2) & 3u)
+#define OCTAVO_ATTENTION_WRITE_LSE 16u
+OCTAVO_STRUCT(octavo_attention_push) {
     octavo_mask_push mask;
-    OCTAVO_U32 share_offset;    /* word in the lists of the first share of this dispatch */
+    OCTAVO_U32 flags;           /* elements of Q and O, OCTAVO_ATTENTION_WRITE_LSE */
+    OCTAVO_U32 group_offset;    /* word in the lists of the dispatch's first[]: workgroup i walks the shares first[i] ..
+                                   first[i + 1] - 1; 0: workgroup i walks share group_first + i */
+    OCTAVO_U32 group_first;
+    OCTAVO_U32 share_offset;    /* word of share 0 */
     OCTAVO_U32 range_offset;    /* word of range 0 */
     OCTAVO_U32 tile_offset;     /* word of query tile 0 */
     OCTAVO_U32 sequence_offset; /* word of sequence record 0 */
+    OCTAVO_U32 sink_offset;     /* word of [query head] sink logits; 0: none */
     OCTAVO_U32 head_count;      /* KV heads */
     OCTAVO_U32 group;           /* query heads for each */
-    OCTAVO_U32 query_rows;      /* rows of one KV head in scratch */
+    OCTAVO_U32 query_rows;      /* rotated queries: rows of one KV head in scratch */
     OCTAVO_U32 query_offset;    /* scratch words */
     OCTAVO_U32 query_row_words;
     OCTAVO_U32 sum_offset;      /* scratch words: (maximum, sum) of partial rows */
     OCTAVO_U32 output_offset;   /* scratch words: outputs of partial rows */
+    OCTAVO_U32 arrival_offset;  /* scratch words: [query tile][head], how many of its partial results are there */
     OCTAVO_U32 window_rows_per_page;
-    OCTAVO_F32T softcap;        /* softcap * log2(e), or 0 */
-} OCTAVO_END(octavo_walk_push);
-
-OCTAVO_STRUCT(octavo_merge_push) {
-    octavo_mask_push mask;
-    OCTAVO_U32 tile_offset, sequence_offset;
-    OCTAVO_U32 sink_offset; /* word of [query head] sink logits in the lists; 0: none */
-    OCTAVO_U32 head_count, group;
-    OCTAVO_U32 sum_offset, output_offset;
-    OCTAVO_U32 dim;         /* channels of the output */
-    OCTAVO_U32 element;
-    OCTAVO_U32 token_stride, head_stride;
-    OCTAVO_U32 write_lse;
-    OCTAVO_U32 tile_first;  /* first query tile of this dispatch */
-} OCTAVO_END(octavo_merge_push);
+    OCTAVO_F32T softcap; /* softcap * log2(e), or 0 */
+    OCTAVO_F32T scale;   /* of the logits, in units of log2 or of the cap */
+    OCTAVO_U32 key_dim, value_dim; /* channels of Q and O */
+    OCTAVO_U32 query_token_stride, query_head_stride;   /* elements */
+    OCTAVO_U32 output_token_stride, output_head_stride;
+    OCTAVO_U32 tile_first; /* merge: first query tile of this dispatch */
+} OCTAVO_END(octavo_attention_push);
 
 #endif

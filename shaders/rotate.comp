@@ -99,7 +99,7 @@ void transform_rows(uint first) {
             rows[i] = flip_sign(rows[i], push.seed, i % ROW_CHANNELS);
         }
         barrier();
-        hartley_hadamard();
+        hartley_hadamard(ROW_CHANNELS, ROW_COUNT);
     }
 }
 

@@ -1,10 +1,15 @@
 # THE list of shader modules. octavo_variant() is explained in cmake/octavo_shaders.cmake.
 octavo_variant(NAME rotate SOURCE rotate.comp PUSH octavo_rotate_push)
 octavo_variant(NAME pack SOURCE pack.comp PUSH octavo_pack_push)
-octavo_variant(NAME merge SOURCE merge.comp PUSH octavo_merge_push)
+octavo_variant(NAME merge SOURCE merge.comp PUSH octavo_attention_push)
 
-octavo_variant(NAME walk_int_subgroup SOURCE walk.comp PUSH octavo_walk_push
+octavo_variant(NAME walk_int_subgroup SOURCE walk.comp PUSH octavo_attention_push
                DEFINES OCTAVO_INT_DOT=1 OCTAVO_SUBGROUP=1 NEEDS int_dot subgroup)
-octavo_variant(NAME walk_int_shared SOURCE walk.comp PUSH octavo_walk_push DEFINES OCTAVO_INT_DOT=1 NEEDS int_dot)
-octavo_variant(NAME walk_f32_subgroup SOURCE walk.comp PUSH octavo_walk_push DEFINES OCTAVO_SUBGROUP=1 NEEDS subgroup)
-octavo_variant(NAME walk_f32_shared SOURCE walk.comp PUSH octavo_walk_push)
+octavo_variant(NAME walk_int_shared SOURCE walk.comp PUSH octavo_attention_push DEFINES OCTAVO_INT_DOT=1 NEEDS int_dot)
+octavo_variant(NAME walk_f32_subgroup SOURCE walk.comp PUSH octavo_attention_push DEFINES OCTAVO_SUBGROUP=1 NEEDS subgroup)
+octavo_variant(NAME walk_f32_shared SOURCE walk.comp PUSH octavo_attention_push)
+
+octavo_variant(NAME walk_matrix SOURCE walk_matrix.comp PUSH octavo_attention_push BINDINGS 7 GLSLANG 14
+               NEEDS subgroup cooperative_matrix float16)
+octavo_variant(NAME walk_matrix_emulated SOURCE walk_matrix.comp PUSH octavo_attention_push BINDINGS 7
+               DEFINES OCTAVO_EMULATED_MATRIX=1)

@@ -32,7 +32,7 @@ layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_words {
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_parts { uvec4 pool4[]; };
 layout(set = 0, binding = OCTAVO_WALK_LISTS, std430) readonly buffer list_words { uint lists[]; };
 layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) buffer scratch_words { uint scratch[]; };
-layout(push_constant) uniform push_block { octavo_walk_push push; };
+layout(push_constant) uniform push_block { octavo_attention_push push; };
 
 const uint LANES = gl_WorkGroupSize.x;
 const uint QUADS = LANES < 32u ? LANES : 32u; // quads scored at once
@@ -94,18 +94,7 @@ void update_sum(uint k, float factor, float term) {
     }
 }
 
-octavo_sequence_record load_sequence(uint at) {
-    octavo_sequence_record s;
-    s.key_count = lists[at];
-    s.position = int(lists[at + 1u]);
-    s.row_base = lists[at + 2u];
-    s.packed_begin = lists[at + 4u];
-    s.packed_end = lists[at + 5u];
-    s.window_first = lists[at + 6u];
-    s.window_ring = lists[at + 7u];
-    s.window_base = lists[at + 8u];
-    return s;
-}
+#include "lib/share_list.glsl"
 
 // What a row's logits go through.
 struct row_rule {
@@ -369,39 +358,16 @@ void write_partial(uint partial, uint row_count) {
     }
 }
 
-octavo_tile_range load_range(uint index) {
-    const uint at = push.range_offset + index * 4u;
-    octavo_tile_range range;
-    range.first = lists[at];
-    range.count = lists[at + 1u];
-    range.kind = lists[at + 2u];
-    range.pages = lists[at + 3u];
-    return range;
-}
+void walk_share(octavo_share share) {
+    const octavo_query_tile tile = share.tile;
+    sequence = share.sequence;
+    load_rows(head * push.query_rows + sequence.row_base + tile.row_first, tile.row_first, tile.row_count);
 
-void main() {
-    lane = gl_LocalInvocationID.x;
-    quad_lane = lane % QUADS;
-    lane_group = LANE_GROUPS == 1u ? 0u : lane / QUADS; // the compilers see that a row is the same for all lanes
-    head = gl_WorkGroupID.y;
-
-    const uint share_at = push.share_offset + gl_WorkGroupID.x * 4u;
-    const uint tile_index = lists[share_at], range_first = lists[share_at + 1u], range_count = lists[share_at + 2u];
-    const uint partial = lists[share_at + 3u];
-    const uint tile_at = push.tile_offset + tile_index * 8u;
-    octavo_tile_range range = load_range(range_first);
-    uint page = lists[range.pages]; // the next one is always on its way
-    const uint row_first = lists[tile_at + 1u], row_count = lists[tile_at + 2u];
-    sequence = load_sequence(push.sequence_offset + lists[tile_at] * 12u);
-    load_rows(head * push.query_rows + sequence.row_base + row_first, row_first, row_count);
-
-    for (uint r = 0u; r < range_count; ++r) {
-        if (r > 0u) {
-            range = load_range(range_first + r);
-            page = lists[range.pages];
-        }
+    for (uint r = 0u; r < share.range_count; ++r) {
+        const octavo_tile_range range = load_range(share.range_first + r);
+        uint page = lists[range.pages]; // the next one is always on its way
         if (range.kind == OCTAVO_RUN_WINDOW) {
-            walk_window(range, row_count);
+            walk_window(range, tile.row_count);
         } else {
             for (uint t = 0u; t < range.count; ++t) {
                 const uint next = lists[range.pages + min(t + 1u, range.count - 1u)];
@@ -410,5 +376,18 @@ void main() {
             }
         }
     }
-    write_partial(partial, row_count);
+    write_partial(share.partial, tile.row_count);
+    team_barrier();
+}
+
+void main() {
+    lane = gl_LocalInvocationID.x;
+    quad_lane = lane % QUADS;
+    lane_group = LANE_GROUPS == 1u ? 0u : lane / QUADS; // the compilers see that a row is the same for all lanes
+    head = gl_WorkGroupID.y;
+    uint begin, end;
+    group_shares(gl_WorkGroupID.x, begin, end);
+    for (uint n = begin; n < end; ++n) {
+        walk_share(load_share(n));
+    }
 }

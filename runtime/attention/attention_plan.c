@@ -6,6 +6,18 @@
 #define SCRATCH_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define DECODE_TOKENS_MAX 16u
 
+/* Each walk leaves them at zero. */
+static octavo_status clear_arrivals(octavo_attention *plan, uint64_t words) {
+    octavo_device *device = plan->cache->device;
+    void *zeros = octavo_gpu_allocate(device, 4u * words);
+    if (zeros == NULL) return OCTAVO_OUT_OF_HOST_MEMORY;
+    memset(zeros, 0, 4u * words);
+    octavo_status status =
+        octavo_gpu_buffer_write(plan->scratch, 4u * (VkDeviceSize)plan->arrival_offset, 4u * words, zeros);
+    octavo_gpu_release(device, zeros, 4u * words);
+    return status;
+}
+
 /* Cuts the scratch memory: as many query tokens as fit beside their partial results and those of the splits. */
 static octavo_status create_scratch(octavo_attention *plan) {
     octavo_device *device = plan->cache->device;
@@ -17,9 +29,11 @@ static octavo_status create_scratch(octavo_attention *plan) {
     plan->query_row_words = OCTAVO_ROW_HEADER_WORDS + (plan->tuning.query_parts != 0u
                                                            ? plan->tuning.query_parts * layout->key_dim_padded / 4u
                                                            : layout->key_dim_padded);
+    if (plan->variant->fused) plan->query_row_words = 0u; /* they stay in the walk */
     uint64_t rows = plan->tuning.rows;
     uint64_t token_bytes = 4u * (uint64_t)plan->info.query_head_count * plan->query_row_words;
-    uint64_t partial_bytes = 4u * (uint64_t)layout->kv_heads * rows * (2u + layout->value_dim_padded);
+    /* with its tile's count of arrivals */
+    uint64_t partial_bytes = 4u * (uint64_t)layout->kv_heads * (rows * (2u + layout->value_dim_padded) + 1u);
     uint64_t token_tiles = (plan->group + rows - 1u) / rows; /* tiles of one token, at most */
     uint64_t splits = plan->tuning.workgroups / layout->kv_heads + 1u;
     /* one token: its tiles are cut where the segment changes, the window is apart */
@@ -40,7 +54,7 @@ static octavo_status create_scratch(octavo_attention *plan) {
     if (tokens * token_bytes + partials * partial_bytes > bytes) {
         uint64_t share = bytes > splits * partial_bytes + least ? bytes - splits * partial_bytes : bytes;
         tokens = share / (token_bytes + (token_tiles + 1u) * partial_bytes);
-        uint64_t most = 1u + (bytes - least) / token_bytes;
+        uint64_t most = token_bytes > 0u ? 1u + (bytes - least) / token_bytes : tokens;
         if (tokens > most) tokens = most;
         if (tokens == 0u) tokens = 1u;
         if (tokens > capacity) tokens = capacity;
@@ -50,12 +64,17 @@ static octavo_status create_scratch(octavo_attention *plan) {
     plan->slice_tokens = (uint32_t)tokens;
     plan->partial_capacity = (uint32_t)partials;
     uint64_t query_words = tokens * token_bytes / 4u;
-    uint64_t sum_words = partials * layout->kv_heads * rows * 2u;
+    /* outputs are read by four */
+    uint64_t sum_words = (partials * layout->kv_heads * rows * 2u + 3u) & ~UINT64_C(3);
     uint64_t output_words = partials * layout->kv_heads * rows * layout->value_dim_padded;
     plan->sum_offset = (uint32_t)query_words;
     plan->output_offset = (uint32_t)(query_words + sum_words);
-    return octavo_gpu_buffer_create(device, 4u * (query_words + sum_words + output_words), OCTAVO_BUFFER_DEVICE,
-                                    "octavo attention scratch", &plan->scratch);
+    plan->arrival_offset = (uint32_t)(query_words + sum_words + output_words);
+    uint64_t arrival_words = partials * layout->kv_heads;
+    octavo_status status =
+        octavo_gpu_buffer_create(device, 4u * (query_words + sum_words + output_words + arrival_words),
+                                 OCTAVO_BUFFER_DEVICE, "octavo attention scratch", &plan->scratch);
+    return status == OCTAVO_SUCCESS && plan->variant->fused ? clear_arrivals(plan, arrival_words) : status;
 }
 
 static void resolve(octavo_attention *plan, const octavo_attention_info *info) {
@@ -90,7 +109,8 @@ octavo_status octavo_attention_plan_create_with(const octavo_attention_info *inf
     plan->tuning = *tuning;
     if (info->workgroup_target != 0u) plan->tuning.workgroups = info->workgroup_target;
     if (info->slice_work != 0u) plan->tuning.slice_work = info->slice_work;
-    octavo_status status = create_scratch(plan);
+    plan->cuts = octavo_gpu_allocate(device, plan->cache->segment_count * sizeof *plan->cuts);
+    octavo_status status = plan->cuts != NULL ? create_scratch(plan) : OCTAVO_OUT_OF_HOST_MEMORY;
     if (status == OCTAVO_SUCCESS && pipelines != NULL) {
         plan->pipelines = *pipelines;
         plan->borrows_pipelines = true;
@@ -110,6 +130,8 @@ void octavo_attention_plan_destroy(octavo_attention *plan) {
     octavo_device *device = plan->cache->device;
     if (!plan->borrows_pipelines) octavo_kernel_destroy_attention(&plan->pipelines);
     octavo_gpu_buffer_destroy(plan->scratch);
+    octavo_gpu_release(device, plan->words, plan->word_capacity * sizeof *plan->words);
+    octavo_gpu_release(device, plan->cuts, plan->cache->segment_count * sizeof *plan->cuts);
     octavo_gpu_release(device, plan, sizeof *plan);
 }
 
@@ -134,7 +156,10 @@ static octavo_status climb_down(const octavo_attention_info *info, const octavo_
     octavo_attention probe; /* only to resolve the phase and the group */
     memset(&probe, 0, sizeof probe);
     resolve(&probe, info);
-    octavo_kernel_shape shape = {&cache->layout, probe.group, probe.info.phase};
+    uint32_t tokens = (info->query_capacity + info->sequence_capacity - 1u) / info->sequence_capacity;
+    octavo_kernel_shape shape = {&cache->layout, probe.group, tokens, probe.info.phase,
+                                 (info->softcap > 0.0f ? OCTAVO_LOGITS_SOFTCAP : 0u) |
+                                     (info->empty_row == OCTAVO_EMPTY_ROW_UNIFORM ? OCTAVO_LOGITS_UNIFORM : 0u)};
     octavo_status status = OCTAVO_UNSUPPORTED;
     octavo_kernel_tuning tuning;
     uint32_t rung = 0;
@@ -191,7 +216,7 @@ octavo_status octavo_attention_plan_create(const octavo_attention_info *info, oc
         if (forced == NULL) {
             return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "variant: there is no \"%.64s\"", info->variant);
         }
-        const char *refusal = octavo_kernel_variant_refusal(forced, capabilities);
+        const char *refusal = octavo_kernel_variant_refusal(forced, octavo_gpu_snapshot(device), capabilities);
         if (refusal != NULL)
             return octavo_gpu_fail(device, OCTAVO_UNSUPPORTED, "variant: %s: %s", forced->name, refusal);
         return try_variant(info, forced, attention);

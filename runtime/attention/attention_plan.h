@@ -6,6 +6,12 @@
 #include "mask/visibility.h"
 #include <octavo/attention.h>
 
+/* What the lists of a call have in one segment so far. */
+typedef struct octavo_segment_cut {
+    uint32_t shares, groups;
+    uint32_t room; /* KV tiles that the last workgroup still takes */
+} octavo_segment_cut;
+
 struct octavo_attention {
     octavo_cache *cache;
     octavo_attention_info info; /* resolved; `variant` not kept */
@@ -16,12 +22,16 @@ struct octavo_attention {
     octavo_attention_pipelines pipelines;
     bool borrows_pipelines;
 
-    /* Scratch memory: query rows, then (maximum, sum) pairs, then outputs of partial rows. */
+    /* Scratch memory: query rows, then (maximum, sum) pairs, then outputs of partial rows, then arrivals. */
     octavo_buffer *scratch;
     uint32_t query_row_words;
     uint32_t slice_tokens;              /* query tokens that fit */
     uint32_t partial_capacity;          /* partial results (of all heads) that fit */
     uint32_t sum_offset, output_offset; /* words */
+    uint32_t arrival_offset;            /* words: [query tile][head], zero between calls; fused walks only */
+    octavo_segment_cut *cuts;           /* [segment_count], of the call that is being recorded */
+    uint32_t *words;                    /* lists of the call that is being recorded; grows to the largest */
+    size_t word_capacity;
     octavo_mask_push mask_push;
 };
 

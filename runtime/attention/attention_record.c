@@ -2,6 +2,8 @@
 #include "attention/attention_worklist.h"
 #include "attention/tensor_range.h"
 
+#include <string.h>
+
 /* Lists and partial counts of the slice that is being recorded. */
 typedef struct slice_recorder {
     octavo_attention *plan;
@@ -83,43 +85,76 @@ static uint32_t at_most(uint64_t a, uint64_t b) {
     return (uint32_t)(a < b ? a : b);
 }
 
-/* Shares in one dispatch, so that it stays under the work budget and the device's limit. */
-static uint32_t shares_per_dispatch(const octavo_attention *plan, uint32_t chunk) {
+/* Workgroups in one dispatch, so that it stays under the work budget and the device's limit. */
+static uint32_t groups_per_dispatch(const octavo_attention *plan, uint32_t chunk) {
     const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(plan->cache->device);
-    uint64_t share_work = (uint64_t)plan->tuning.rows * plan->cache->layout.kv_heads * OCTAVO_TILE_TOKENS * chunk;
-    uint64_t shares = plan->tuning.slice_work / share_work;
-    return at_most(shares > 0u ? shares : 1u, snapshot->max_compute_work_group_count[0]);
+    uint64_t group_work = (uint64_t)plan->tuning.rows * plan->cache->layout.kv_heads * OCTAVO_TILE_TOKENS * chunk;
+    uint64_t groups = plan->tuning.slice_work / group_work;
+    return at_most(groups > 0u ? groups : 1u, snapshot->max_compute_work_group_count[0]);
 }
 
-static octavo_status record_walk(const slice_recorder *recorder, const uint32_t *segment_shares) {
+static octavo_attention_push make_push(const slice_recorder *recorder) {
     const octavo_attention *plan = recorder->plan;
     const octavo_cache *cache = plan->cache;
+    const octavo_attention_run *run = recorder->run;
     const octavo_worklist *list = &recorder->list;
-    octavo_walk_push push = {0};
+    octavo_attention_push push = {0};
     push.mask = plan->mask_push;
+    push.flags = (uint32_t)run->queries.type | ((uint32_t)run->output.type << 2) |
+                 (run->lse_buffer != VK_NULL_HANDLE ? OCTAVO_ATTENTION_WRITE_LSE : 0u);
+    push.share_offset = list->share_offset;
     push.range_offset = list->range_offset;
     push.tile_offset = list->tile_offset;
     push.sequence_offset = list->sequence_offset;
+    push.sink_offset = list->sink_offset;
     push.head_count = cache->layout.kv_heads;
     push.group = plan->group;
     push.query_rows = recorder->slice.token_count * plan->group;
-    push.query_offset = 0u;
     push.query_row_words = plan->query_row_words;
     push.sum_offset = plan->sum_offset;
     push.output_offset = plan->output_offset;
+    push.arrival_offset = plan->arrival_offset;
     push.window_rows_per_page = cache->layout.window_rows_per_page > 0u ? cache->layout.window_rows_per_page : 1u;
     push.softcap = plan->info.softcap * 1.44269504088896341f;
-    uint32_t per_dispatch = shares_per_dispatch(plan, list->chunk), share = 0;
+    push.scale = query_scale(plan);
+    push.key_dim = cache->layout.key_dim;
+    push.value_dim = cache->layout.value_dim;
+    push.query_token_stride = run->queries.token_stride;
+    push.query_head_stride = run->queries.head_stride;
+    push.output_token_stride = run->output.token_stride;
+    push.output_head_stride = run->output.head_stride;
+    return push;
+}
+
+static octavo_gpu_range lse_range(const slice_recorder *recorder) {
+    const octavo_attention_run *run = recorder->run;
+    octavo_gpu_range lse = {run->lse_buffer, run->lse_offset, run->lse_size};
+    return run->lse_buffer != VK_NULL_HANDLE ? lse : octavo_tensor_range(recorder->plan->cache->device, &run->output);
+}
+
+static octavo_status record_walk(const slice_recorder *recorder) {
+    const octavo_attention *plan = recorder->plan;
+    const octavo_cache *cache = plan->cache;
+    octavo_attention_push push = make_push(recorder);
+    octavo_gpu_range ranges[OCTAVO_WALK_FUSED_BINDINGS] = {0};
+    ranges[OCTAVO_WALK_LISTS] = recorder->lists;
+    ranges[OCTAVO_WALK_SCRATCH] = scratch_range(plan);
+    ranges[OCTAVO_WALK_QUERIES] = octavo_tensor_range(cache->device, &recorder->run->queries);
+    ranges[OCTAVO_WALK_RECORDS] = octavo_cache_records_range(cache);
+    ranges[OCTAVO_WALK_OUTPUT] = octavo_tensor_range(cache->device, &recorder->run->output);
+    ranges[OCTAVO_WALK_LSE] = lse_range(recorder);
+    uint32_t per_dispatch = groups_per_dispatch(plan, recorder->list.chunk), group = 0;
     octavo_status status = OCTAVO_SUCCESS;
     for (uint32_t segment = 0; segment < cache->segment_count && status == OCTAVO_SUCCESS; ++segment) {
-        octavo_gpu_range ranges[3] = {octavo_cache_segment_range(cache, segment), recorder->lists, scratch_range(plan)};
-        for (uint32_t left = segment_shares[segment]; left > 0u && status == OCTAVO_SUCCESS;) {
-            uint32_t count = at_most(left, per_dispatch);
-            push.share_offset = list->share_offset + share * (uint32_t)(sizeof(octavo_share) / 4u);
+        ranges[OCTAVO_WALK_POOL] = octavo_cache_segment_range(cache, segment);
+        while (group < plan->cuts[segment].groups && status == OCTAVO_SUCCESS) {
+            uint32_t count = at_most(plan->cuts[segment].groups - group, per_dispatch);
+            bool apart = recorder->list.group_count < recorder->list.share_count;
+            push.group_offset = apart ? recorder->list.group_offset + group : 0u;
+            push.group_first = group;
             status = octavo_gpu_dispatch(recorder->frame, recorder->command_buffer, plan->pipelines.walk, ranges, &push,
                                          count, cache->layout.kv_heads, 1u);
-            share += count;
-            left -= count;
+            group += count;
         }
     }
     return status;
@@ -128,24 +163,9 @@ static octavo_status record_walk(const slice_recorder *recorder, const uint32_t 
 static octavo_status record_merge(const slice_recorder *recorder) {
     const octavo_attention *plan = recorder->plan;
     const octavo_cache *cache = plan->cache;
-    const octavo_attention_run *run = recorder->run;
-    octavo_merge_push push = {0};
-    push.mask = plan->mask_push;
-    push.tile_offset = recorder->list.tile_offset;
-    push.sequence_offset = recorder->list.sequence_offset;
-    push.sink_offset = recorder->list.sink_offset;
-    push.head_count = cache->layout.kv_heads;
-    push.group = plan->group;
-    push.sum_offset = plan->sum_offset;
-    push.output_offset = plan->output_offset;
-    push.dim = cache->layout.value_dim;
-    push.element = (uint32_t)run->output.type;
-    push.token_stride = run->output.token_stride;
-    push.head_stride = run->output.head_stride;
-    push.write_lse = run->lse_buffer != VK_NULL_HANDLE ? 1u : 0u;
-    octavo_gpu_range output = octavo_tensor_range(cache->device, &run->output);
-    octavo_gpu_range lse = {run->lse_buffer, run->lse_offset, run->lse_size};
-    octavo_gpu_range ranges[4] = {scratch_range(plan), recorder->lists, output, push.write_lse != 0u ? lse : output};
+    octavo_attention_push push = make_push(recorder);
+    octavo_gpu_range ranges[4] = {scratch_range(plan), recorder->lists,
+                                  octavo_tensor_range(cache->device, &recorder->run->output), lse_range(recorder)};
     uint32_t per_dispatch = octavo_gpu_snapshot(cache->device)->max_compute_work_group_count[0] / plan->tuning.rows;
     octavo_status status = OCTAVO_SUCCESS;
     for (uint32_t tile = 0; tile < recorder->list.tile_count && status == OCTAVO_SUCCESS;) {
@@ -173,7 +193,7 @@ static octavo_status measure_slice(slice_recorder *recorder, uint32_t token_firs
 static uint32_t dispatch_bound(const slice_recorder *recorder) {
     const octavo_attention *plan = recorder->plan;
     uint32_t walks =
-        recorder->list.share_count / shares_per_dispatch(plan, recorder->list.chunk) + plan->cache->segment_count;
+        recorder->list.group_count / groups_per_dispatch(plan, recorder->list.chunk) + plan->cache->segment_count;
     uint32_t merges =
         recorder->list.tile_count /
             (octavo_gpu_snapshot(plan->cache->device)->max_compute_work_group_count[0] / plan->tuning.rows) +
@@ -194,6 +214,17 @@ static octavo_status reserve_frame(slice_recorder *recorder, uint32_t token_coun
     return octavo_gpu_frame_reserve(recorder->frame, bytes, sets);
 }
 
+static octavo_status grow_words(octavo_attention *plan, uint32_t count) {
+    if (count <= plan->word_capacity) return OCTAVO_SUCCESS;
+    size_t capacity = 2u * (size_t)count;
+    uint32_t *words = octavo_gpu_allocate(plan->cache->device, capacity * sizeof *words);
+    if (words == NULL) return OCTAVO_OUT_OF_HOST_MEMORY;
+    octavo_gpu_release(plan->cache->device, plan->words, plan->word_capacity * sizeof *words);
+    plan->words = words;
+    plan->word_capacity = capacity;
+    return OCTAVO_SUCCESS;
+}
+
 static octavo_status record_slice(slice_recorder *recorder) {
     octavo_attention *plan = recorder->plan;
     octavo_device *device = plan->cache->device;
@@ -201,15 +232,19 @@ static octavo_status record_slice(slice_recorder *recorder) {
     octavo_status status = octavo_gpu_frame_allocate(recorder->frame, 4u * (VkDeviceSize)recorder->list.word_count,
                                                      &host, &recorder->lists);
     if (status != OCTAVO_SUCCESS) return status;
-    uint32_t *segment_shares = plan->cache->segment_entries;
-    octavo_worklist_write(plan, recorder->run, &recorder->slice, &recorder->list, host, segment_shares);
+    /* in host memory first: what the GPU reads is slow to read back, and some of it is read again */
+    status = grow_words(plan, recorder->list.word_count);
+    if (status != OCTAVO_SUCCESS) return status;
+    octavo_worklist_write(plan, recorder->run, &recorder->slice, &recorder->list, plan->words);
+    memcpy(host, plan->words, recorder->list.word_count * sizeof *plan->words);
     status = octavo_gpu_frame_flush(recorder->frame, &recorder->lists);
     if (status != OCTAVO_SUCCESS) return status;
 
     octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
+    if (plan->variant->fused) return record_walk(recorder);
     status = record_rotate(recorder);
     octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
-    if (status == OCTAVO_SUCCESS) status = record_walk(recorder, segment_shares);
+    if (status == OCTAVO_SUCCESS) status = record_walk(recorder);
     octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
     if (status == OCTAVO_SUCCESS) status = record_merge(recorder);
     return status;

@@ -2,6 +2,8 @@
 
 #include "mask/tile_runs.h"
 
+#include <string.h>
+
 /* --- the parts of a slice ----------------------------------------------------------------------------------------- */
 
 /* The tokens of one sequence that lie in the slice. */
@@ -95,25 +97,27 @@ typedef struct list_builder {
     const octavo_attention_run *run;
     const octavo_worklist *list;
     uint32_t *words;
-    uint32_t
-        *segment_shares; /* [segment]: the next share of each when writing, how many so far when counting; or NULL */
-    uint32_t chunk;
-    uint32_t ranges, shares;         /* so far */
+    uint32_t chunk;                  /* KV tiles of a workgroup */
+    uint32_t ranges, shares, groups; /* so far */
     uint32_t page_base, window_base; /* words in the lists: pages of this part's sequence */
 } list_builder;
 
 /* The share that is being filled. */
 typedef struct open_share {
     uint32_t segment, tile, partial;
-    uint32_t left; /* KV tiles of the segment that are in no share yet */
-    uint32_t room; /* KV tiles that still go to this share */
     uint32_t range_first;
     bool is_open;
 } open_share;
 
-static void start_share(const list_builder *builder, open_share *open) {
-    uint32_t pieces = open->left / builder->chunk + (open->left % builder->chunk != 0u ? 1u : 0u);
-    open->room = pieces > 0u ? (open->left + pieces - 1u) / pieces : 0u;
+/* A share goes to the workgroup that still has room, else to a new one. */
+static void start_share(list_builder *builder, open_share *open) {
+    octavo_segment_cut *cut = &builder->plan->cuts[open->segment];
+    if (cut->room == 0u) {
+        if (builder->words != NULL) builder->words[builder->list->group_offset + cut->groups] = cut->shares;
+        cut->groups += 1u;
+        cut->room = builder->chunk;
+        builder->groups += 1u;
+    }
     open->range_first = builder->ranges;
     open->is_open = true;
 }
@@ -130,17 +134,25 @@ static void put_range(list_builder *builder, octavo_tile_range range) {
 }
 
 static void close_share(list_builder *builder, open_share *open) {
-    uint32_t share = builder->segment_shares != NULL ? builder->segment_shares[open->segment]++ : 0u;
+    uint32_t share = builder->plan->cuts[open->segment].shares++;
     if (builder->words != NULL) {
-        uint32_t *at = builder->words + builder->list->share_offset + 4u * share;
+        uint32_t *at = builder->words + builder->list->share_offset + OCTAVO_SHARE_WORDS * share;
         at[0] = open->tile;
-        at[1] = open->range_first;
-        at[2] = builder->ranges - open->range_first;
-        at[3] = open->partial;
+        at[1] = open->partial;
+        at[2] = open->range_first;
+        at[3] = builder->ranges - open->range_first;
     }
     builder->shares += 1u;
     open->partial += 1u;
     open->is_open = false;
+}
+
+/* Room of the workgroup of the open share, one that has some. */
+static uint32_t *share_room(list_builder *builder, open_share *open) {
+    octavo_segment_cut *cut = &builder->plan->cuts[open->segment];
+    if (open->is_open && cut->room == 0u) close_share(builder, open);
+    if (!open->is_open) start_share(builder, open);
+    return &cut->room;
 }
 
 /* A stretch of a run that lies in one segment. */
@@ -184,27 +196,23 @@ static bool is_window_run(const tile_list *list, uint32_t i) {
     return list->has_window && i + 1u == list->count;
 }
 
-static uint32_t packed_tiles(const tile_list *list) {
-    uint32_t total = 0;
+/* In KV tiles; a window counts as one. */
+static uint32_t list_work(const tile_list *list) {
+    uint32_t total = list->has_window ? 1u : 0u;
     for (uint32_t i = 0; i < list->count && !is_window_run(list, i); ++i) total += list->runs[i].count;
     return total;
 }
 
-/* The first segment from `least` on that the list touches, and its KV tiles; the segment count when there is none. */
+/* The first segment from `least` on that the list touches; the segment count when there is none. */
 static uint32_t next_segment(const list_builder *builder, const sequence_part *part, const tile_list *list,
-                             uint32_t least, uint32_t *tiles) {
+                             uint32_t least) {
     uint32_t found = builder->plan->cache->segment_count;
-    *tiles = 0u;
     if (least >= found) return found;
     for (uint32_t i = 0; i < list->count; ++i) {
-        bool is_window = is_window_run(list, i);
-        for (uint32_t done = 0; done < list->runs[i].count;) {
-            run_piece piece = next_piece(builder, part, &list->runs[i], is_window, done);
+        for (uint32_t done = 0; done < list->runs[i].count && found > least;) {
+            run_piece piece = next_piece(builder, part, &list->runs[i], is_window_run(list, i), done);
             done += piece.count;
-            if (piece.segment < least || piece.segment > found) continue;
-            if (piece.segment < found) *tiles = 0u;
-            found = piece.segment;
-            *tiles += is_window ? 0u : piece.count;
+            if (piece.segment >= least && piece.segment < found) found = piece.segment;
         }
     }
     return found;
@@ -212,33 +220,30 @@ static uint32_t next_segment(const list_builder *builder, const sequence_part *p
 
 static void add_tiles(list_builder *builder, open_share *open, run_piece piece, uint32_t kind) {
     while (piece.count > 0u) {
-        if (open->is_open && open->room == 0u) close_share(builder, open);
-        if (!open->is_open) start_share(builder, open);
-        uint32_t count = piece.count < open->room ? piece.count : open->room;
+        uint32_t *room = share_room(builder, open);
+        uint32_t count = piece.count < *room ? piece.count : *room;
         octavo_tile_range range = {piece.first, count, kind, builder->page_base + piece.first};
         put_range(builder, range);
-        open->room -= count;
-        open->left -= count;
+        *room -= count;
         piece.first += count;
         piece.count -= count;
     }
 }
 
-/* What the list has in one segment. The window has a share of its own where the tiles have several. */
+/* What the list has in one segment. */
 static void cut_segment(list_builder *builder, const sequence_part *part, const tile_list *list, open_share *open) {
-    bool is_apart = open->left > builder->chunk;
     for (uint32_t i = 0; i < list->count; ++i) {
         const octavo_mask_run *run = &list->runs[i];
         bool is_window = is_window_run(list, i);
-        if (is_window && is_apart && open->is_open) close_share(builder, open);
         for (uint32_t done = 0; done < run->count;) {
             run_piece piece = next_piece(builder, part, run, is_window, done);
             done += piece.count;
             if (piece.segment != open->segment) continue;
             if (is_window) {
-                if (!open->is_open) start_share(builder, open);
+                uint32_t *room = share_room(builder, open);
                 octavo_tile_range range = {piece.first, piece.count, OCTAVO_RUN_WINDOW, builder->window_base};
                 put_range(builder, range);
+                *room -= 1u;
             } else {
                 add_tiles(builder, open, piece, run->kind == OCTAVO_MASK_TILE_FULL ? OCTAVO_RUN_FULL : OCTAVO_RUN_EDGE);
             }
@@ -247,16 +252,22 @@ static void cut_segment(list_builder *builder, const sequence_part *part, const 
     if (open->is_open) close_share(builder, open);
 }
 
-/* Cuts the list of query tile `tile`: in each segment that it touches, equal shares of at most builder->chunk KV tiles.
- * Returns how many. */
+/* Cuts the list of query tile `tile`, segment by segment, where the room of workgroups ends (stream-K: a workgroup
+ * walks on into the next list). A list without anything has an empty share, so that its rows are written. Returns how
+ * many shares. */
 static uint32_t cut_list(list_builder *builder, const sequence_part *part, const tile_list *list, uint32_t tile,
                          uint32_t partial_first) {
-    open_share open = {0u, tile, partial_first, 0u, 0u, 0u, false};
+    open_share open = {0u, tile, partial_first, 0u, false};
     uint32_t segment_count = builder->plan->cache->segment_count;
-    open.segment = next_segment(builder, part, list, 0u, &open.left);
+    open.segment = next_segment(builder, part, list, 0u);
     while (open.segment < segment_count) {
         cut_segment(builder, part, list, &open);
-        open.segment = next_segment(builder, part, list, open.segment + 1u, &open.left);
+        open.segment = next_segment(builder, part, list, open.segment + 1u);
+    }
+    if (open.partial == partial_first) {
+        open.segment = 0u;
+        *share_room(builder, &open) -= 1u;
+        close_share(builder, &open);
     }
     return open.partial - partial_first;
 }
@@ -265,18 +276,18 @@ static uint32_t cut_list(list_builder *builder, const sequence_part *part, const
  */
 
 typedef struct slice_totals {
-    uint32_t sequences, tiles, pages, partials, ranges, shares;
-    uint64_t kv_tiles;
+    uint32_t sequences, tiles, pages, partials, ranges, shares, groups;
+    uint64_t work; /* KV tiles */
 } slice_totals;
 
 static octavo_status count_slice(const octavo_attention *plan, const octavo_attention_run *run,
-                                 const octavo_attention_slice *slice, uint32_t chunk, uint32_t *segment_shares,
-                                 slice_totals *totals) {
-    list_builder builder = {plan, run, NULL, NULL, segment_shares, chunk, 0u, 0u, 0u, 0u};
+                                 const octavo_attention_slice *slice, uint32_t chunk, slice_totals *totals) {
+    list_builder builder = {plan, run, NULL, NULL, chunk, 0u, 0u, 0u, 0u, 0u};
     octavo_status status = OCTAVO_SUCCESS;
     part_iterator it = {0u, 0u};
     sequence_part part;
     *totals = (slice_totals){0};
+    for (uint32_t i = 0; i < plan->cache->segment_count; ++i) plan->cuts[i] = (octavo_segment_cut){0u, 0u, 0u};
     while (next_part(plan, run, slice, &it, &part, &status)) {
         uint32_t tiles = part_tiles(plan, &part), rows_first = part.first * plan->group;
         uint32_t rows = part.count * plan->group;
@@ -284,7 +295,7 @@ static octavo_status count_slice(const octavo_attention *plan, const octavo_atte
             uint32_t row = t * plan->tuning.rows;
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
             tile_list list = list_of_tile(plan, &part, rows_first + row, count);
-            totals->kv_tiles += packed_tiles(&list);
+            totals->work += list_work(&list);
             totals->partials += cut_list(&builder, &part, &list, 0u, 0u);
         }
         totals->sequences += 1u;
@@ -293,17 +304,19 @@ static octavo_status count_slice(const octavo_attention *plan, const octavo_atte
     }
     totals->ranges = builder.ranges;
     totals->shares = builder.shares;
+    totals->groups = builder.groups;
     return status;
 }
 
 octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo_attention_run *run,
                                       const octavo_attention_slice *slice, octavo_worklist *list) {
     slice_totals totals;
-    octavo_status status = count_slice(plan, run, slice, UINT32_MAX, NULL, &totals);
+    octavo_status status = count_slice(plan, run, slice, UINT32_MAX, &totals);
     if (status != OCTAVO_SUCCESS) return status;
     uint64_t heads = plan->cache->layout.kv_heads;
-    uint64_t wanted = (plan->tuning.workgroups + heads - 1u) / heads;
-    uint64_t chunk = (totals.kv_tiles + wanted - 1u) / wanted;
+    /* no more workgroups than run at once */
+    uint64_t wanted = plan->tuning.workgroups > heads ? plan->tuning.workgroups / heads : 1u;
+    uint64_t chunk = (totals.work + wanted - 1u) / wanted;
     if (chunk == 0u) chunk = 1u;
     /* No share may outlast a dispatch's budget by itself; rather than that a smaller slice, while there is one. */
     uint64_t budget = plan->tuning.slice_work / ((uint64_t)plan->tuning.rows * OCTAVO_TILE_TOKENS * heads);
@@ -313,7 +326,7 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
     uint64_t most = slice->token_count > 1u ? budget : UINT32_MAX;
     for (;;) {
         list->chunk = (uint32_t)chunk;
-        status = count_slice(plan, run, slice, list->chunk, NULL, &totals);
+        status = count_slice(plan, run, slice, list->chunk, &totals);
         if (status != OCTAVO_SUCCESS) return status;
         if (totals.partials <= plan->partial_capacity) break;
         if (chunk >= most) return OCTAVO_OUT_OF_DEVICE_MEMORY; /* the recorder tries a smaller slice */
@@ -323,17 +336,20 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
     list->tile_count = totals.tiles;
     list->range_count = totals.ranges;
     list->share_count = totals.shares;
+    list->group_count = totals.groups;
     list->page_count = totals.pages;
     list->partial_count = totals.partials;
-    uint32_t at = 4u; /* word 0 stays unused: an offset of 0 means none */
+    uint32_t at = 4u;        /* word 0 stays unused: an offset of 0 means none */
+    list->share_offset = at; /* first, and of 16 bytes alignment */
+    at += totals.shares * OCTAVO_SHARE_WORDS;
     list->sequence_offset = at;
     at += totals.sequences * (uint32_t)(sizeof(octavo_sequence_record) / 4u);
     list->tile_offset = at;
     at += totals.tiles * (uint32_t)(sizeof(octavo_query_tile) / 4u);
     list->range_offset = at;
     at += totals.ranges * (uint32_t)(sizeof(octavo_tile_range) / 4u);
-    list->share_offset = at;
-    at += totals.shares * (uint32_t)(sizeof(octavo_share) / 4u);
+    list->group_offset = at;
+    at += totals.groups + 1u;
     list->page_offset = at;
     at += totals.pages;
     list->sink_offset = run->sink_logits != NULL ? at : 0u;
@@ -360,7 +376,10 @@ static void write_sequence(const octavo_attention *plan, const octavo_attention_
     record.window_ring = cache->info.recent_tokens + cache->info.slack_tokens;
     if (record.window_ring == 0u) record.window_ring = 1u;
     record.window_base = cache->info.first_tokens;
-    record.seed = octavo_cache_codec(cache, view->record, run->layer)->seed;
+    const octavo_layer_codec *codec = octavo_cache_codec(cache, view->record, run->layer);
+    record.seed = codec->seed;
+    record.record = (uint32_t)(octavo_cache_record_range(cache, view->record, run->layer).offset / 4u);
+    record.record_flags = octavo_cache_key_flags(cache, codec);
     const uint32_t *words = (const uint32_t *)&record;
     for (uint32_t i = 0; i < sizeof record / 4u; ++i) at[i] = words[i];
 }
@@ -412,27 +431,43 @@ static void write_parts(list_builder *builder, const octavo_attention_slice *sli
     }
 }
 
-void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
-                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words,
-                           uint32_t *segment_shares) {
-    uint32_t segment_count = plan->cache->segment_count;
-    for (uint32_t i = 0; i < segment_count; ++i) segment_shares[i] = 0u;
-    if (segment_count > 1u) {
-        /* how many shares each segment has tells where they start */
-        slice_totals totals;
-        count_slice(plan, run, slice, list->chunk, segment_shares, &totals);
-        uint32_t start = 0u;
-        for (uint32_t i = 0; i < segment_count; ++i) {
-            uint32_t count = segment_shares[i];
-            segment_shares[i] = start;
-            start += count;
+/* Copies to each share what it names. */
+static void complete_shares(const octavo_worklist *list, uint32_t *words) {
+    _Static_assert(sizeof(octavo_share) == 4u * OCTAVO_SHARE_WORDS, "a share is 32 words");
+    for (uint32_t i = 0; i < list->share_count; ++i) {
+        uint32_t *share = words + list->share_offset + OCTAVO_SHARE_WORDS * i;
+        const uint32_t *tile = words + list->tile_offset + share[0] * (sizeof(octavo_query_tile) / 4u);
+        const uint32_t *sequence = words + list->sequence_offset + tile[0] * (sizeof(octavo_sequence_record) / 4u);
+        memcpy(share + 4, tile, sizeof(octavo_query_tile));
+        memcpy(share + 12, sequence, sizeof(octavo_sequence_record));
+        memset(share + 24, 0, 8u * sizeof *share);
+        for (uint32_t r = share[3]; r > 0u; --r) {
+            const uint32_t *range = words + list->range_offset + (share[2] + r - 1u) * (sizeof(octavo_tile_range) / 4u);
+            if (range[2] == OCTAVO_RUN_WINDOW) continue;
+            memcpy(share + 24, range, sizeof(octavo_tile_range));
+            share[28] = words[range[3]];
+            share[29] += range[1];
         }
     }
-    list_builder builder = {plan, run, list, words, segment_shares, list->chunk, 0u, 0u, 0u, 0u};
-    for (uint32_t i = 0; i < list->sequence_offset; ++i) words[i] = 0u;
+}
+
+void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
+                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words) {
+    /* how many shares and workgroups each segment has tells where they start */
+    slice_totals totals;
+    count_slice(plan, run, slice, list->chunk, &totals);
+    uint32_t shares = 0u, groups = 0u;
+    for (uint32_t i = 0; i < plan->cache->segment_count; ++i) {
+        octavo_segment_cut count = plan->cuts[i];
+        plan->cuts[i] = (octavo_segment_cut){shares, groups, 0u};
+        shares += count.shares;
+        groups += count.groups;
+    }
+    words[list->group_offset + groups] = shares;
+    list_builder builder = {plan, run, list, words, list->chunk, 0u, 0u, 0u, 0u, 0u};
+    for (uint32_t i = 0; i < list->share_offset; ++i) words[i] = 0u;
     write_parts(&builder, slice);
-    /* now each holds where its shares end */
-    for (uint32_t i = segment_count - 1u; i > 0u; --i) segment_shares[i] -= segment_shares[i - 1u];
+    complete_shares(list, words);
     for (uint32_t h = 0; run->sink_logits != NULL && h < plan->info.query_head_count; ++h) {
         union {
             float value;

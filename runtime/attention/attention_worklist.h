@@ -12,10 +12,10 @@ typedef struct octavo_attention_slice {
 
 typedef struct octavo_worklist {
     /* counts */
-    uint32_t sequence_count, tile_count, range_count, share_count, page_count, partial_count;
-    uint32_t chunk; /* KV tiles of a share, at most */
+    uint32_t sequence_count, tile_count, range_count, share_count, group_count, page_count, partial_count;
+    uint32_t chunk; /* KV tiles of a workgroup, at most */
     /* words in the lists */
-    uint32_t sequence_offset, tile_offset, range_offset, share_offset, page_offset, sink_offset;
+    uint32_t sequence_offset, tile_offset, range_offset, share_offset, group_offset, page_offset, sink_offset;
     uint32_t word_count;
 } octavo_worklist;
 
@@ -23,10 +23,9 @@ typedef struct octavo_worklist {
  * partial results than scratch memory holds (one of a single token never has). */
 octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo_attention_run *run,
                                       const octavo_attention_slice *slice, octavo_worklist *list);
-/* Writes words[list->word_count]. segment_shares: [segment_count], how many shares walk each segment; shares of one
- * segment follow each other, in the order of segments. */
+/* Writes words[list->word_count]. Then plan->cuts[segment].groups tells where the workgroups of each segment end; those
+ * of one segment follow each other, in the order of segments. */
 void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
-                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words,
-                           uint32_t *segment_shares);
+                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words);
 
 #endif

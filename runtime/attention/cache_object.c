@@ -40,6 +40,11 @@ octavo_gpu_range octavo_cache_record_range(const octavo_cache *cache, uint32_t r
     return range;
 }
 
+octavo_gpu_range octavo_cache_records_range(const octavo_cache *cache) {
+    octavo_gpu_range range = {octavo_gpu_buffer_handle(cache->records), 0, octavo_gpu_buffer_size(cache->records)};
+    return range;
+}
+
 uint32_t octavo_cache_key_transform_offset(const octavo_cache *cache) {
     return cache->layout.kv_heads * cache->layout.key_dim_padded;
 }

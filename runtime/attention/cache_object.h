@@ -59,7 +59,8 @@ octavo_gpu_range octavo_cache_segment_range(const octavo_cache *cache, uint32_t 
 
 octavo_layer_codec *octavo_cache_codec(const octavo_cache *cache, uint32_t record, uint32_t layer);
 octavo_gpu_range octavo_cache_record_range(const octavo_cache *cache, uint32_t record, uint32_t layer);
-/* Words in that range. */
+octavo_gpu_range octavo_cache_records_range(const octavo_cache *cache); /* of all */
+/* Words in the range of one record and layer. */
 uint32_t octavo_cache_key_transform_offset(const octavo_cache *cache);
 uint32_t octavo_cache_query_transform_offset(const octavo_cache *cache);
 /* OCTAVO_ROTATE_HAS_ flags of K and Q. */

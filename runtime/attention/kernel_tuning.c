@@ -26,6 +26,10 @@ static const tuning_row intel = {8u, 4u, 1u, 16u, 131072u, 32u, UINT64_C(1) << 3
 static const tuning_row software = {32u, 4u, 2u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
 static const tuning_row mobile = {32u, 4u, 1u, 4u, 32768u, 8u, UINT64_C(1) << 29};
 
+/* Subgroups of a workgroup of the matrix walk: as many as are resident on a core (H200, 65536 tokens, GQA 8: 12 take 42
+ * us, twice 6 46 us, thrice 4 65 us). */
+#define MATRIX_TEAMS 12u
+
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return &software;
     switch (snapshot->vendor_id) {
@@ -40,22 +44,36 @@ static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     }
 }
 
+/* The same for walk_matrix.comp. */
+static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
+                                    const octavo_kernel_tuning *tuning) {
+    uint32_t teams = tuning->lanes / 32u, halves = tuning->rows > 8u ? 2u : 1u;
+    uint32_t pad = layout->key_dim_padded, key_steps = (pad / 32u + 3u) / 4u * 8u;
+    uint32_t widest = pad > layout->value_dim_padded ? pad : layout->value_dim_padded;
+    uint32_t words = halves * (key_steps + teams) * 64u; /* queries, weights of a window */
+    words += tuning->rows * (widest + 32u * teams + 2u * teams + 7u) + 1u;
+    if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
+    return 4u * words;
+}
+
 /* The walk's shared memory in bytes: the arrays of walk.comp. */
 static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                   const octavo_kernel_tuning *tuning) {
+    if (variant->fused) return matrix_shared_bytes(variant, layout, tuning);
     uint32_t query_words =
         tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u : layout->key_dim_padded;
-    bool int_values = variant->int_dot && layout->value_bits < 16u;
+    bool int_values = variant->arithmetic == OCTAVO_KERNEL_INT_DOT && layout->value_bits < 16u;
     uint32_t weight_words = int_values ? 32u : 128u;
     uint32_t words = query_words + weight_words + 128u + layout->value_dim_padded; /* and logits, result */
     words += 32u + 2u + 1u + 3u;                                                   /* maxima, correction, rules */
-    words += variant->int_dot ? 1u + 32u + 4u + 8u : 0u; /* offset, weight maxima, scales, sums of two tiles */
-    uint32_t apart = 32u + 128u + 64u;                   /* end of the query, logs, window tokens */
+    words += variant->arithmetic == OCTAVO_KERNEL_INT_DOT ? 1u + 32u + 4u + 8u
+                                                          : 0u; /* offset, weight maxima, scales, sums of two tiles */
+    uint32_t apart = 32u + 128u + 64u;                          /* end of the query, logs, window tokens */
     return 4u * (tuning->rows * words + apart);
 }
 
 bool octavo_kernel_int_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout) {
-    return variant->int_dot && layout->key_bits < 16u;
+    return variant->arithmetic == OCTAVO_KERNEL_INT_DOT && layout->key_bits < 16u;
 }
 
 /* The subgroup size to require: the nearest to the wanted one that there is. */
@@ -88,11 +106,40 @@ static uint32_t resident_workgroups(const tuning_row *row, uint32_t shared_bytes
     return fit > 0u ? fit : 1u;
 }
 
+/* Teams of 32 lanes that share a query tile; the emulation is one team. A fragment has room for sixteen rows, but eight
+ * a tile are faster (H200, 65536 tokens, 16 rows: 73 us as two tiles, 175 us as one). A rung less is half the rows. */
+static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                        const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
+    const tuning_row *row = row_of(snapshot);
+    const uint32_t rows_max = 8u;
+    uint32_t teams = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX ? 1u : MATRIX_TEAMS;
+    while (teams > 1u && 32u * teams > snapshot->max_compute_work_group_invocations) teams /= 2u;
+    tuning->lanes = 32u * teams;
+    tuning->subgroup_size = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX ? 0u : 32u;
+    uint64_t wanted = (uint64_t)shape->group * shape->query_tokens;
+    tuning->rows = rows_max;
+    if (wanted < rows_max && shape->phase == OCTAVO_PHASE_DECODE)
+        tuning->rows = power_of_two_at_least((uint32_t)wanted);
+    if (rung > 3u || tuning->rows >> rung == 0u) return false;
+    tuning->rows >>= rung;
+    tuning->shared_bytes = walk_shared_bytes(variant, shape->layout, tuning);
+    if (tuning->lanes > snapshot->max_compute_work_group_invocations ||
+        tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
+        return false;
+    uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
+    tuning->workgroups = cores * (12u / teams); /* 168 registers a lane */
+    tuning->slice_work = row->slice_work;
+    tuning->merge_lanes = 32u;
+    tuning->logits = shape->logits;
+    return true;
+}
+
 bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
     const octavo_packed_layout *layout = shape->layout;
     const tuning_row *row = row_of(snapshot);
     memset(tuning, 0, sizeof *tuning);
+    if (variant->fused) return tune_matrix(snapshot, variant, shape, rung, tuning);
     tuning->lanes = variant->one_subgroup ? nearest_subgroup(snapshot, row->lanes) : 32u;
     if (tuning->lanes < 4u || tuning->lanes > 128u || (tuning->lanes & (tuning->lanes - 1u)) != 0u) return false;
     if (tuning->lanes > snapshot->max_compute_work_group_invocations) return false;

@@ -7,8 +7,10 @@
 
 typedef struct octavo_kernel_shape {
     const octavo_packed_layout *layout;
-    uint32_t group; /* query heads for each KV head */
+    uint32_t group;        /* query heads for each KV head */
+    uint32_t query_tokens; /* of a sequence in one call, about */
     octavo_phase phase;
+    uint32_t logits; /* OCTAVO_LOGITS_ */
 } octavo_kernel_shape;
 
 typedef struct octavo_kernel_tuning {
@@ -21,6 +23,7 @@ typedef struct octavo_kernel_tuning {
     uint32_t workgroups;    /* that fill the device */
     uint64_t slice_work;    /* query rows times tokens in one dispatch */
     uint32_t merge_lanes;
+    uint32_t logits; /* OCTAVO_LOGITS_ */
 } octavo_kernel_tuning;
 
 /* rung 0 is the choice for the device; each further one asks for fewer registers, for compilers that spill at the one

@@ -1,33 +1,73 @@
 #include "attention/kernel_variants.h"
 
+#include "octavo_abi.h"
 #include "shader_modules.h"
 
 const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] = {
-    {"int8_subgroup", OCTAVO_SHADER_WALK_INT_SUBGROUP, true, true},
-    {"int8_shared", OCTAVO_SHADER_WALK_INT_SHARED, true, false},
-    {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, false, true},
-    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, false, false},
+    {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true},
+    {"int8_subgroup", OCTAVO_SHADER_WALK_INT_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false},
+    {"int8_shared", OCTAVO_SHADER_WALK_INT_SHARED, OCTAVO_KERNEL_INT_DOT, false, false},
+    {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false},
+    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false},
+    {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_KERNEL_EMULATED_MATRIX, false, true},
 };
 
-const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, uint32_t capabilities) {
+/* 16 x 8 x 16, f16 times f16 into f32, by a subgroup. */
+static bool has_matrix_shape(const octavo_device_snapshot *snapshot) {
+    for (uint32_t i = 0; i < snapshot->matrix_shape_count; ++i) {
+        const octavo_gpu_matrix_shape *shape = &snapshot->matrix_shapes[i];
+        if (shape->m == 16u && shape->n == 8u && shape->k == 16u && shape->a == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+            shape->b == VK_COMPONENT_TYPE_FLOAT16_KHR && shape->c == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+            shape->result == VK_COMPONENT_TYPE_FLOAT32_KHR && shape->scope == VK_SCOPE_SUBGROUP_KHR) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *matrix_refusal(const octavo_device_snapshot *snapshot) {
+    const VkSubgroupFeatureFlags operations = VK_SUBGROUP_FEATURE_SHUFFLE_BIT | VK_SUBGROUP_FEATURE_VOTE_BIT;
+    if (!has_matrix_shape(snapshot)) return "the device has no 16 x 8 x 16 product of f16 matrices into f32";
+    if (snapshot->min_subgroup_size > 32u || snapshot->max_subgroup_size < 32u)
+        return "the device has no subgroups of 32";
+    if ((snapshot->subgroup_operations & operations) != operations)
+        return "the device has no subgroup shuffles and votes";
+    if (!snapshot->denorm_preserve_float16 ||
+        !octavo_gpu_has_extension(snapshot, OCTAVO_GPU_EXTENSION_SHADER_FLOAT_CONTROLS))
+        return "the device does not keep subnormal f16 numbers";
+    return NULL;
+}
+
+const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,
+                                          uint32_t capabilities) {
     uint32_t missing = octavo_shader_modules[variant->module].needs & ~capabilities;
     if ((missing & OCTAVO_CAPABILITY_INT_DOT) != 0u) return "the device has no integer dot product";
     if ((missing & OCTAVO_CAPABILITY_SUBGROUP) != 0u) {
         return "the device has no subgroup arithmetic with a required size in compute shaders";
     }
-    return missing != 0u ? "the device lacks a capability that the variant needs" : NULL;
+    if ((missing & OCTAVO_CAPABILITY_COOPERATIVE_MATRIX) != 0u) return "the device has no cooperative matrices";
+    if (missing != 0u) return "the device lacks a capability that the variant needs";
+    if (variant->fused && snapshot->max_stage_storage_buffers < OCTAVO_WALK_FUSED_BINDINGS) {
+        return "the device binds too few storage buffers for a walk in one dispatch";
+    }
+    return variant->arithmetic == OCTAVO_KERNEL_MATRIX ? matrix_refusal(snapshot) : NULL;
+}
+
+/* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. */
+static uint32_t rank(const octavo_kernel_variant *variant, bool prefer_int) {
+    if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) return 0u;
+    return (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) == prefer_int ? 1u : 2u;
 }
 
 uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, uint32_t key_bits,
                                      uint32_t value_bits, uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    /* An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. */
     bool prefer_int = snapshot->int_dot_accelerated != VK_FALSE && (key_bits != 16u || value_bits != 16u);
     uint32_t count = 0;
-    for (uint32_t pass = 0; pass < 2u; ++pass) {
+    for (uint32_t wanted = 0; wanted < 3u; ++wanted) {
         for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
             const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
-            if (variant->int_dot == (pass == 0u ? prefer_int : !prefer_int) &&
-                octavo_kernel_variant_refusal(variant, capabilities) == NULL) {
+            if (variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX && rank(variant, prefer_int) == wanted &&
+                octavo_kernel_variant_refusal(variant, snapshot, capabilities) == NULL) {
                 order[count++] = i;
             }
         }

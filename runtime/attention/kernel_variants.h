@@ -7,20 +7,30 @@
 
 #include <stdbool.h>
 
+typedef enum octavo_kernel_arithmetic {
+    OCTAVO_KERNEL_FLOAT,           /* f32 */
+    OCTAVO_KERNEL_INT_DOT,         /* scores and values of packed codes are integer dots */
+    OCTAVO_KERNEL_MATRIX,          /* f16 products of cooperative matrices, fragments set in registers */
+    OCTAVO_KERNEL_EMULATED_MATRIX, /* the same without matrix units: to show that the kernel is right */
+} octavo_kernel_arithmetic;
+
 typedef struct octavo_kernel_variant {
     const char *name;
-    uint32_t module;   /* OCTAVO_SHADER_ */
-    bool int_dot;      /* scores and values of packed codes are integer dots */
+    uint32_t module; /* OCTAVO_SHADER_ */
+    octavo_kernel_arithmetic arithmetic;
     bool one_subgroup; /* the workgroup is exactly one subgroup */
+    bool fused;        /* prepares the queries and finishes the rows in the walk: one dispatch */
 } octavo_kernel_variant;
 
-#define OCTAVO_KERNEL_VARIANT_COUNT 4u
+#define OCTAVO_KERNEL_VARIANT_COUNT 6u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
 
 /* NULL: it can run; else why not. */
-const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, uint32_t capabilities);
+const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,
+                                          uint32_t capabilities);
 
-/* Indices of the variants to try, best first; refused ones are left out. Returns their number. */
+/* Indices of the variants to try, best first; refused ones are left out, and those that
+ * only show that a kernel is right. Returns their number. */
 uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, uint32_t key_bits,
                                      uint32_t value_bits, uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]);
 

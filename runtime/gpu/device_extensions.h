@@ -11,6 +11,7 @@
     X(SUBGROUP_SIZE_CONTROL, "VK_EXT_subgroup_size_control", VK_API_VERSION_1_3, 1)                                    \
     X(INTEGER_DOT_PRODUCT, "VK_KHR_shader_integer_dot_product", VK_API_VERSION_1_3, 1)                                 \
     X(FLOAT16_INT8, "VK_KHR_shader_float16_int8", VK_API_VERSION_1_2, 1)                                               \
+    X(SHADER_FLOAT_CONTROLS, "VK_KHR_shader_float_controls", VK_API_VERSION_1_2, 1)                                    \
     X(SUBGROUP_EXTENDED_TYPES, "VK_KHR_shader_subgroup_extended_types", VK_API_VERSION_1_2, 1)                         \
     X(VULKAN_MEMORY_MODEL, "VK_KHR_vulkan_memory_model", VK_API_VERSION_1_2, 1)                                        \
     X(COOPERATIVE_MATRIX, "VK_KHR_cooperative_matrix", 0, 1)                                                           \

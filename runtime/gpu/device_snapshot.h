@@ -75,6 +75,8 @@ typedef struct octavo_device_snapshot {
     VkBool32 int_dot_unsigned_accelerated; /* both unsigned */
     VkBool32 int_dot_mixed_accelerated;    /* one signed, one unsigned; Adreno has these two only */
 
+    VkBool32 denorm_preserve_float16; /* shaders can ask that subnormal f16 are kept */
+
     VkShaderStageFlags matrix_stages;
     uint32_t matrix_shape_count;
     octavo_gpu_matrix_shape matrix_shapes[OCTAVO_GPU_MATRIX_SHAPES_MAX];

@@ -79,6 +79,7 @@ static void query_properties(const octavo_gpu_instance_table *vk, VkPhysicalDevi
     VkPhysicalDeviceDriverProperties driver = {.driverID = 0};
     VkPhysicalDeviceSubgroupSizeControlProperties size_control = {.minSubgroupSize = 0};
     VkPhysicalDeviceShaderIntegerDotProductProperties int_dot = {.integerDotProduct8BitUnsignedAccelerated = 0};
+    VkPhysicalDeviceFloatControlsProperties float_controls = {.shaderDenormPreserveFloat16 = 0};
     VkPhysicalDevicePushDescriptorPropertiesKHR push = {.maxPushDescriptors = 0};
     VkPhysicalDeviceShaderSMBuiltinsPropertiesNV sm = {.shaderSMCount = 0};
     VkPhysicalDeviceShaderCorePropertiesAMD amd = {.shaderEngineCount = 0};
@@ -94,6 +95,7 @@ static void query_properties(const octavo_gpu_instance_table *vk, VkPhysicalDevi
     LINK(driver, DRIVER_PROPERTIES, HAS(DRIVER_PROPERTIES));
     LINK(size_control, SUBGROUP_SIZE_CONTROL_PROPERTIES, HAS(SUBGROUP_SIZE_CONTROL));
     LINK(int_dot, SHADER_INTEGER_DOT_PRODUCT_PROPERTIES, HAS(INTEGER_DOT_PRODUCT));
+    LINK(float_controls, FLOAT_CONTROLS_PROPERTIES, HAS(SHADER_FLOAT_CONTROLS));
     LINK(push, PUSH_DESCRIPTOR_PROPERTIES_KHR, HAS(PUSH_DESCRIPTOR));
     LINK(sm, SHADER_SM_BUILTINS_PROPERTIES_NV, HAS(SHADER_SM_BUILTINS));
     LINK(amd, SHADER_CORE_PROPERTIES_AMD, HAS(SHADER_CORE_PROPERTIES));
@@ -122,6 +124,7 @@ static void query_properties(const octavo_gpu_instance_table *vk, VkPhysicalDevi
                              int_dot.integerDotProduct4x8BitPackedUnsignedAccelerated;
     s->int_dot_unsigned_accelerated = int_dot.integerDotProduct4x8BitPackedUnsignedAccelerated;
     s->int_dot_mixed_accelerated = int_dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
+    s->denorm_preserve_float16 = float_controls.shaderDenormPreserveFloat16;
     s->max_push_descriptors = push.maxPushDescriptors;
     s->matrix_stages = matrix.cooperativeMatrixSupportedStages;
     if (sm.shaderSMCount) {

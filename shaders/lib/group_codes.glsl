@@ -18,6 +18,40 @@ uint codes_of(const uint bits, const uint c, const uint w0, const uint w1, const
                    : ((w2 >> 6) & 0x03030303u) | ((w1 >> 5) & 0x04040404u);
 }
 
+// Values 4 c and 4 c + 2 as a pair of f16, as they lie there: 2^(halves_shift - 24) * code, subnormal and exact; 4 c + 1
+// and 4 c + 3 from the words shifted right by 8. One or three operations and no conversion.
+uint code_halves(const uint bits, const uint c, uint w0, uint w1, uint w2, uint w3) {
+    if (bits == 2u) {
+        return (c < 4u ? w0 : w1) & (0x00030003u << (2u * (c & 3u)));
+    }
+    if (bits == 4u) {
+        const uint w = c < 2u ? w0 : c < 4u ? w1 : c < 6u ? w2 : w3;
+        return w & (0x000f000fu << (4u * (c & 1u)));
+    }
+    if (c < 6u) {
+        return (c < 2u ? w0 : c < 4u ? w1 : w2) & (0x00070007u << (3u * (c & 1u)));
+    }
+    return c == 6u ? ((w1 << 2) & 0x01000100u) | (w0 & 0x00c000c0u) : ((w1 << 1) & 0x01000100u) | (w2 & 0x00c000c0u);
+}
+
+uint halves_shift(const uint bits, const uint c) {
+    return bits == 16u ? 0u : bits == 2u ? 2u * (c & 3u) : bits == 4u ? 4u * (c & 1u) : c < 6u ? 3u * (c & 1u) : 6u;
+}
+
+// The word that holds the codes 2 m and 2 m + 1 of a group as codes_of's codes 0 and 1 of a word: at bit 0 and bit `bits`.
+uint code_word_pair(const uint bits, uint m, uint w0, uint w1, uint w2, uint w3) {
+    if (bits == 2u) {
+        return (m < 2u ? w0 : w1) >> (4u * (m & 1u));
+    }
+    if (bits == 4u) {
+        return m == 0u ? w0 : m == 1u ? w1 : m == 2u ? w2 : w3;
+    }
+    if (m < 3u) {
+        return m == 0u ? w0 : m == 1u ? w1 : w2;
+    }
+    return ((w0 >> 6) & 0x03030303u) | ((w1 >> 4) & 0x04040404u) | ((w2 >> 3) & 0x18181818u) | ((w1 >> 2) & 0x20202020u);
+}
+
 // The four values of a word of codes_of, less `zero`.
 vec4 levels_of(uint codes, float zero) {
     return vec4(float(codes & 0xffu), float((codes >> 8) & 0xffu), float((codes >> 16) & 0xffu), float(codes >> 24)) - zero;

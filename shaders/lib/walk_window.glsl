@@ -2,14 +2,6 @@
 #ifndef OCTAVO_WALK_WINDOW_GLSL
 #define OCTAVO_WALK_WINDOW_GLSL
 
-// Word of the K part of window token n in the pool; its position goes to token.
-uint window_word(octavo_tile_range range, uint n, out uint token) {
-    token = n < sequence.window_first ? n : sequence.packed_end + n - sequence.window_first;
-    const uint row = token < sequence.window_base ? token : sequence.window_base + token % sequence.window_ring;
-    const uint page = lists[range.pages + row / push.window_rows_per_page];
-    return page * push.head_count * HEAD_WORDS + ((row % push.window_rows_per_page) * push.head_count + head) * WINDOW_HEAD_WORDS;
-}
-
 // [row][32]: partial dots, then weights; where a tile has its logits.
 void set_window(uint row, uint slot, float x) {
     shared_logits[row * 32u + (slot >> 2)][slot & 3u] = floatBitsToUint(x);
@@ -70,7 +62,7 @@ void score_window(octavo_tile_range range, uint first, uint count, uint width) {
         }
         if (n < count) {
             uint token;
-            const uint at = window_word(range, first + n, token);
+            const uint at = window_word(sequence, range, head, first + n, token);
             if (slot < width && lane_group == 0u) {
                 shared_window_words[n] = at;
                 shared_window_tokens[n] = token;

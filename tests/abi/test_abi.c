@@ -1,10 +1,14 @@
 /* Reads every SPIR-V module of the build and compares it with what C believes: storage buffers of set 0 only and no
  * more than variants.cmake allows, size of the push constants, ids of the specialisation constants, the workgroup size
- * by constant 253, and at most 16 KiB of shared memory for 128 invocations and the other constants at their defaults.
+ * by constant 253, at most 16 KiB of shared memory for 128 invocations and the other constants at their defaults, and
+ * the capabilities.
  */
 #include "octavo_abi.h"
 #include "shader_modules.h"
+#include "spirv_declarations.h"
 #include "spirv_shared_memory.h"
+
+#include <octavo/device.h>
 
 #include <check.h>
 #include <spirv_cross/spirv_cross_c.h>
@@ -111,6 +115,38 @@ static void check_constants(const octavo_shader_module *module, spvc_compiler co
                       "%s: the workgroup is not one-dimensional", module->name);
 }
 
+/* What the SPIR-V declares is what variants.cmake says that it needs: the device's choice of modules goes by that. */
+static void check_capabilities(const octavo_shader_module *module) {
+    static const struct {
+        uint32_t number, needs; /* of the SPIR-V specification; octavo_capability */
+    } known[] = {
+        {1, 0}, /* Shader */
+        {9, OCTAVO_CAPABILITY_FLOAT16},
+        {61, OCTAVO_CAPABILITY_SUBGROUP}, /* GroupNonUniform, then Vote, Arithmetic, .. Quad */
+        {62, OCTAVO_CAPABILITY_SUBGROUP}, /* and Shuffle: the matrix variant asks for these two itself */
+        {63, OCTAVO_CAPABILITY_SUBGROUP},
+        {65, OCTAVO_CAPABILITY_SUBGROUP},
+        {4464, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX}, /* DenormPreserve of f16; that it holds is what a plan proves */
+        {5345, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX}, /* VulkanMemoryModel: a device without has no matrices */
+        {6018, OCTAVO_CAPABILITY_INT_DOT},            /* DotProductInput4x8BitPacked */
+        {6019, OCTAVO_CAPABILITY_INT_DOT},            /* DotProduct */
+        {6022, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX},
+    };
+    uint32_t needs = 0;
+    for (size_t at = 5; at < module->size / 4 && (module->words[at] & 0xffff) == SpvOpCapability; at += 2) {
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+            if (known[i].number != module->words[at + 1]) continue;
+            is_known = true;
+            needs |= known[i].needs;
+        }
+        ck_assert_msg(is_known, "%s: declares capability %u, which no device is asked for", module->name,
+                      module->words[at + 1]);
+    }
+    ck_assert_msg(needs == module->needs, "%s: declares capabilities 0x%x, variants.cmake names 0x%x", module->name,
+                  needs, module->needs);
+}
+
 START_TEST(test_module) {
     const octavo_shader_module *module = &octavo_shader_modules[_i];
     ck_assert_ptr_nonnull(module->name);
@@ -121,8 +157,12 @@ START_TEST(test_module) {
     spvc_parsed_ir ir = NULL;
     spvc_compiler compiler = NULL;
     spvc_resources resources = NULL;
+    uint32_t *words = malloc(module->size);
+    ck_assert_ptr_nonnull(words);
+    size_t word_count = octavo_test_declarations(module->words, module->size / 4, words);
+    ck_assert_msg(word_count > 5, "%s: the instructions do not end where the module ends", module->name);
     ck_assert_int_eq(spvc_context_create(&context), SPVC_SUCCESS);
-    ck_assert_msg(spvc_context_parse_spirv(context, module->words, module->size / 4, &ir) == SPVC_SUCCESS &&
+    ck_assert_msg(spvc_context_parse_spirv(context, words, word_count, &ir) == SPVC_SUCCESS &&
                       spvc_context_create_compiler(context, SPVC_BACKEND_NONE, ir, SPVC_CAPTURE_MODE_TAKE_OWNERSHIP,
                                                    &compiler) == SPVC_SUCCESS &&
                       spvc_compiler_create_shader_resources(compiler, &resources) == SPVC_SUCCESS,
@@ -132,13 +172,14 @@ START_TEST(test_module) {
     check_push_constants(module, compiler, resources);
     check_constants(module, compiler);
     spvc_context_destroy(context);
+    free(words);
+    check_capabilities(module);
 
-    const char *problem;
-    uint64_t bytes =
-        octavo_test_shared_memory(module->words, module->size / 4, OCTAVO_SPEC_LOCAL_SIZE, WORKGROUP_SIZE, &problem);
-    ck_assert_msg(!problem, "%s: %s", module->name, problem);
-    ck_assert_msg(bytes <= SHARED_MEMORY_LIMIT, "%s: %llu bytes of shared memory, the limit is %u", module->name,
-                  (unsigned long long)bytes, SHARED_MEMORY_LIMIT);
+    const uint32_t id = OCTAVO_SPEC_LOCAL_SIZE, lanes = WORKGROUP_SIZE;
+    octavo_test_shared_memory shared = octavo_test_shared_memory_of(module->words, module->size / 4, 1, &id, &lanes);
+    ck_assert_msg(!shared.problem, "%s: %s", module->name, shared.problem);
+    ck_assert_msg(shared.bytes <= SHARED_MEMORY_LIMIT, "%s: %llu bytes of shared memory, the limit is %u", module->name,
+                  (unsigned long long)shared.bytes, SHARED_MEMORY_LIMIT);
 }
 END_TEST
 

@@ -93,8 +93,10 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
             octavo_gpu_pipeline_info rotate =
                 octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
             octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(shape->layout, &tuning);
-            add(list, &rotate, name, chosen);
-            add(list, &merge, name, chosen);
+            if (!variant->fused) { /* a fused one does what these do */
+                add(list, &rotate, name, chosen);
+                add(list, &merge, name, chosen);
+            }
             if (find_same(list, &job)) {
                 return true; /* the rungs below are the same too */
             }
@@ -111,6 +113,18 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
     return above != NULL;
 }
 
+/* What the device can run, but no plan chooses by itself: the matrix kernel without matrix units. */
+static void add_unchosen(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
+                         const octavo_kernel_shape *shape, const char *layout_name) {
+    for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; i++) {
+        const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
+        if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX &&
+            octavo_kernel_variant_refusal(variant, snapshot, capabilities) == NULL) {
+            add_walk(list, snapshot, variant, shape, layout_name, false);
+        }
+    }
+}
+
 /* The variant that runs: the first that the tuner accepts. With `all`, also those that the device could run. */
 static void add_attention(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
                           const octavo_kernel_shape *shape, const char *layout_name, bool all) {
@@ -122,6 +136,9 @@ static void add_attention(job_list *list, const octavo_device_snapshot *snapshot
         if (add_walk(list, snapshot, &octavo_kernel_variants[order[i]], shape, layout_name, chosen)) {
             chosen = false;
         }
+    }
+    if (all) {
+        add_unchosen(list, snapshot, capabilities, shape, layout_name);
     }
 }
 
@@ -171,11 +188,13 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         snprintf(name, sizeof name, "d %u/%u bits %u/%u", cases[i].key_dim, cases[i].value_dim, cases[i].key_bits,
                  cases[i].value_bits);
         add_append(&list, &layout, name);
-        octavo_kernel_shape shape = {.layout = &layout, .group = cases[i].group, .phase = OCTAVO_PHASE_DECODE};
+        octavo_kernel_shape shape = {
+            .layout = &layout, .group = cases[i].group, .query_tokens = 1, .phase = OCTAVO_PHASE_DECODE};
         if (cases[i].what & DECODE) {
             add_attention(&list, &snapshot, plan.capabilities, &shape, name, cases[i].what & ALL_VARIANTS);
         }
         shape.phase = OCTAVO_PHASE_PREFILL;
+        shape.query_tokens = 512;
         if (cases[i].what & PREFILL) {
             add_attention(&list, &snapshot, plan.capabilities, &shape, name, false);
         }

@@ -1,5 +1,6 @@
 #include "cache_without_device.h"
 
+#include "gpu/buffer_internal.h"
 #include "gpu/device_internal.h"
 
 #include <check.h>
@@ -41,9 +42,11 @@ octavo_cache *cache_without_device_create(const cache_without_device_info *info)
     cache->layout = octavo_packed_layout_make(info->layer_count, info->kv_heads, info->key_dim, info->value_dim,
                                               info->key_bits, info->value_bits);
     cache->scratch_tokens = info->scratch_tokens;
+    cache->records = octavo_gpu_allocate(device, sizeof *cache->records); /* no memory: only offsets count */
+    cache->record_bytes = 4096u;
     cut_pool(cache, info);
     cache->codecs = octavo_gpu_allocate(device, info->layer_count * sizeof *cache->codecs);
-    ck_assert(cache->segment_entries != NULL && cache->codecs != NULL);
+    ck_assert(cache->segment_entries != NULL && cache->codecs != NULL && cache->records != NULL);
     for (uint32_t layer = 0; layer < info->layer_count; ++layer) cache->codecs[layer].seed = layer + 1u;
     return cache;
 }
@@ -53,6 +56,7 @@ void cache_without_device_destroy(octavo_cache *cache) {
     octavo_cache_table_destroy(cache->table);
     octavo_gpu_release(device, cache->segment_entries, cache->segment_count * sizeof(uint32_t));
     octavo_gpu_release(device, cache->codecs, cache->info.layer_count * sizeof *cache->codecs);
+    octavo_gpu_release(device, cache->records, sizeof *cache->records);
     octavo_gpu_release(device, cache, sizeof *cache);
     octavo_base_host host = device->host;
     octavo_base_release(&host, device, sizeof *device);

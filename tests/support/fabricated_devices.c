@@ -1,5 +1,7 @@
 #include "fabricated_devices.h"
 
+#include "gpu/device_plan.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -101,7 +103,9 @@ static void add_size_control(octavo_device_snapshot *s) {
 }
 
 static void add_float16(octavo_device_snapshot *s) {
-    s->extensions |= OCTAVO_GPU_EXTENSION_FLOAT16_INT8 | OCTAVO_GPU_EXTENSION_SUBGROUP_EXTENDED_TYPES;
+    s->extensions |= OCTAVO_GPU_EXTENSION_FLOAT16_INT8 | OCTAVO_GPU_EXTENSION_SUBGROUP_EXTENDED_TYPES |
+                     OCTAVO_GPU_EXTENSION_SHADER_FLOAT_CONTROLS;
+    s->denorm_preserve_float16 = VK_TRUE;
     s->features.shader_float16 = s->features.shader_int8 = s->features.shader_int16 = VK_TRUE;
     s->features.shader_subgroup_extended_types = VK_TRUE;
 }
@@ -344,4 +348,13 @@ void fabricate_device(fabricated_device which, octavo_device_snapshot *s) {
         fabricate_mobile(which, s);
         break;
     }
+}
+
+bool fabricate_usable_device(fabricated_device which, usable_device *device) {
+    octavo_device_plan_options options = {0};
+    octavo_device_plan plan;
+    fabricate_device(which, &device->snapshot);
+    octavo_gpu_plan_device(&device->snapshot, &options, &plan);
+    device->capabilities = plan.capabilities;
+    return plan.usable != VK_FALSE;
 }

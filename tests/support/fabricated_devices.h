@@ -5,6 +5,8 @@
 
 #include "gpu/device_snapshot.h"
 
+#include <stdbool.h>
+
 typedef enum fabricated_device {
     FABRICATED_ANDROID_2021, /* the least that the Android baseline profile of 2021 asks, with Vulkan 1.1 */
     FABRICATED_ANDROID_2022, /* Vulkan 1.1 with subgroup operations, nothing optional */
@@ -27,5 +29,13 @@ typedef enum fabricated_device {
 
 /* Fills the snapshot, its name included. */
 void fabricate_device(fabricated_device which, octavo_device_snapshot *snapshot);
+
+/* One with the capabilities that the library finds. */
+typedef struct usable_device {
+    octavo_device_snapshot snapshot;
+    uint32_t capabilities;
+} usable_device;
+/* False for the device that is refused as a whole. */
+bool fabricate_usable_device(fabricated_device which, usable_device *device);
 
 #endif

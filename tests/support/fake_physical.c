@@ -129,6 +129,9 @@ static void fill_structure(VkBaseOutStructure *structure) {
         dot->integerDotProduct4x8BitPackedMixedSignednessAccelerated = s->int_dot_mixed_accelerated;
         break;
     }
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES:
+        ((VkPhysicalDeviceFloatControlsProperties *)p)->shaderDenormPreserveFloat16 = s->denorm_preserve_float16;
+        break;
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PUSH_DESCRIPTOR_PROPERTIES_KHR:
         ((VkPhysicalDevicePushDescriptorPropertiesKHR *)p)->maxPushDescriptors = s->max_push_descriptors;
         break;

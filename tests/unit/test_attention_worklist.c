@@ -3,14 +3,17 @@
 #include "attention/attention_worklist.h"
 #include "cache_without_device.h"
 #include "run_tests.h"
+#include "seen_tiles.h"
 
 #include <string.h>
 
-#define TILES_MAX 48u /* KV tiles of a sequence */
-#define LENGTH_MAX 5000u
+#define TILES_MAX SEEN_TILES_MAX
+#define LENGTH_MAX SEEN_TOKENS_MAX
 #define GUARD_WORDS 8u
 #define GUARD 0xdeadbeefu
 #define UNSET UINT32_MAX
+#define CUTS_MAX 64u /* segments, and guards after them */
+#define CUT_GUARD 0xa5a5a5a5u
 
 typedef struct problem {
     uint64_t seed;
@@ -22,7 +25,10 @@ typedef struct problem {
     uint32_t query_counts[CACHE_WITHOUT_DEVICE_SEQUENCES];
     float sinks[1024];
     uint32_t tokens;
-    uint32_t slices, shares, multiple_shares, window_shares, full_tiles, empty_tiles; /* what the rounds reached */
+    octavo_segment_cut cuts[CUTS_MAX];
+    /* what the rounds reached */
+    uint32_t slices, shares, groups, multiple_shares, window_shares, full_tiles, empty_tiles;
+    uint32_t joined_groups, crossing_groups; /* of several lists, of several sequences */
 } problem;
 
 static problem the_problem;
@@ -73,10 +79,22 @@ static void draw_cache(problem *x, rng *generator) {
     uint32_t pages = info.slot_count * info.layer_count;
     if (rng_below(generator, 2u) == 0u) info.pages_per_segment = pages / rng_between(generator, 2u, 25u);
     lived_in_cache_make(&x->lived, &info, rng_below(generator, 2u) == 0u ? LENGTH_MAX : 600u, generator);
+    for (uint32_t layer = 0; layer < info.layer_count; ++layer) {
+        octavo_layer_codec *codec = octavo_cache_codec(x->lived.cache, 0u, layer);
+        if (rng_below(generator, 2u) == 0u) codec->mean = x->sinks; /* only whether there is one counts */
+        if (rng_below(generator, 2u) == 0u) codec->transform = x->sinks;
+    }
+}
+
+/* The words of cuts that no list may touch keep their guards; what the others hold before a call says nothing. */
+static void set_cuts(problem *x) {
+    ck_assert_uint_lt(x->plan.cache->segment_count, CUTS_MAX);
+    memset(x->cuts, (int)(CUT_GUARD & 0xffu), sizeof x->cuts);
+    x->plan.cuts = x->cuts;
 }
 
 static void draw_plan(problem *x, rng *generator) {
-    static const uint32_t groups[] = {1, 1, 2, 3, 4, 5, 7, 8, 12, 64}, rows[] = {1, 2, 4, 8};
+    static const uint32_t groups[] = {1, 1, 2, 3, 4, 5, 7, 8, 12, 64}, rows[] = {1, 2, 4, 8, 16};
     octavo_attention *plan = &x->plan;
     octavo_cache *cache = x->lived.cache;
     memset(plan, 0, sizeof *plan);
@@ -88,10 +106,11 @@ static void draw_plan(problem *x, rng *generator) {
     plan->rule.window = sometimes(generator, 2000u);
     plan->rule.sink = sometimes(generator, 400u);
     plan->rule.prefix = sometimes(generator, 600u);
-    plan->tuning.rows = pick(generator, rows, 4u);
+    plan->tuning.rows = pick(generator, rows, 5u);
     plan->tuning.workgroups = rng_log_between(generator, 1u, 2000u);
     plan->tuning.slice_work = UINT64_C(1) << rng_between(generator, 8u, 33u);
     /* What a plan has at least: see create_scratch of attention_plan.c. */
+    set_cuts(x);
     uint32_t token_tiles = (plan->group + plan->tuning.rows - 1u) / plan->tuning.rows;
     uint32_t least = token_tiles * (2u * cache->segment_count + 1u);
     plan->partial_capacity = rng_below(generator, 2u) == 0u ? UINT32_MAX : least + sometimes(generator, 4000u);
@@ -128,65 +147,58 @@ static void draw_run(problem *x, rng *generator) {
     }
 }
 
-/* --- a tile of queries -----------------------------------------------------------------------------------------------
- */
-
-/* Which KV tiles the rows of a query tile see. */
-typedef struct seen_tiles {
-    int64_t p_first, p_last;
-    uint32_t length, packed_begin, packed_end;
-    bool any[TILES_MAX]; /* a row sees a packed key of the tile */
-    bool all[TILES_MAX]; /* all rows see all 128 keys, all of them packed */
-} seen_tiles;
-
-static bool visible_by_the_rule(const octavo_mask_rule *rule, int64_t p, int64_t j) {
-    int64_t distance = p > j ? p - j : j - p;
-    int64_t window = rule->window;
-    if (j < (int64_t)rule->prefix) return true;
-    if (rule->causal && j > p) return false;
-    return window == 0 || j < (int64_t)rule->sink || (rule->causal ? j > p - window : distance < window);
-}
-
-static void look(const octavo_attention *plan, const octavo_cache_view *view, int64_t p_first, int64_t p_last,
-                 seen_tiles *seen) {
-    memset(seen->any, 0, sizeof seen->any);
-    for (uint32_t t = 0; t < TILES_MAX; ++t) {
-        seen->all[t] = 128u * t >= view->packed_begin && 128u * (t + 1u) <= view->packed_end;
-    }
-    seen->p_first = p_first;
-    seen->p_last = p_last;
-    static bool sees[LENGTH_MAX + 1u];
-    for (int64_t p = p_first; p <= p_last; ++p) {
-        bool is_empty = true;
-        for (uint32_t j = 0; j < view->length; ++j) {
-            sees[j] = visible_by_the_rule(&plan->rule, p, j);
-            is_empty = is_empty && !sees[j];
-        }
-        bool attends_all = is_empty && plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO;
-        for (uint32_t j = 0; j < view->length; ++j) {
-            bool is_packed = j >= view->packed_begin && j < view->packed_end;
-            if (sees[j] || attends_all)
-                seen->any[j / 128u] = seen->any[j / 128u] || is_packed;
-            else
-                seen->all[j / 128u] = false;
-        }
-        /* an empty row that attends to all is told by the edge test only */
-        for (uint32_t t = 0; t < TILES_MAX; ++t) seen->all[t] = seen->all[t] && !is_empty;
-    }
-}
-
 /* --- a slice ---------------------------------------------------------------------------------------------------------
  */
 
 typedef struct slice_reader {
     const octavo_worklist *list;
     const uint32_t *words;
-    const uint32_t *share_segment;    /* [share] */
-    const uint32_t *share_of_partial; /* [partial] */
-    uint8_t *range_used;              /* [range] */
-    uint32_t window_base, page_base;  /* of the sequence */
-    uint32_t call_single_token;       /* the slice is one token */
+    uint32_t *share_segment;    /* [share] */
+    uint32_t *share_work;       /* [share], of a workgroup's chunk: KV tiles; a window, and an empty list, is one */
+    uint32_t *share_of_partial; /* [partial] */
+    uint8_t *range_used;        /* [range] */
+    uint32_t window_base, page_base; /* of the sequence */
+    uint64_t work;                   /* of all lists, uncut: KV tiles and windows */
+    uint32_t empty_lists;
 } slice_reader;
+
+static const uint32_t *share_at(const slice_reader *reader, uint32_t share) {
+    return reader->words + reader->list->share_offset + OCTAVO_SHARE_WORDS * share;
+}
+
+static const uint32_t *tile_at(const slice_reader *reader, uint32_t tile) {
+    return reader->words + reader->list->tile_offset + 8u * tile;
+}
+
+static const uint32_t *record_at(const slice_reader *reader, uint32_t record) {
+    return reader->words + reader->list->sequence_offset + 12u * record;
+}
+
+static octavo_tile_range range_at(const slice_reader *reader, uint32_t index) {
+    const uint32_t *words = reader->words + reader->list->range_offset + 4u * index;
+    return (octavo_tile_range){words[0], words[1], words[2], words[3]};
+}
+
+/* What a share carries is what it names. */
+static void check_copies(const problem *x, const slice_reader *reader, uint32_t share) {
+    const uint32_t *at = share_at(reader, share), *tile = tile_at(reader, at[0]);
+    octavo_share copy;
+    _Static_assert(sizeof copy == 4u * OCTAVO_SHARE_WORDS, "a share is 32 words");
+    memcpy(&copy, at, sizeof copy);
+    octavo_tile_range first = {0u, 0u, 0u, 0u};
+    uint32_t tiles = 0u;
+    for (uint32_t r = 0; r < copy.range_count; ++r) {
+        octavo_tile_range range = range_at(reader, copy.range_first + r);
+        if (range.kind == OCTAVO_RUN_WINDOW) continue;
+        if (tiles == 0u) first = range;
+        tiles += range.count;
+    }
+    EXPECT(memcmp(&copy.tile, tile, sizeof copy.tile) == 0);
+    EXPECT(memcmp(&copy.sequence, record_at(reader, tile[0]), sizeof copy.sequence) == 0);
+    EXPECT(memcmp(&copy.range, &first, sizeof first) == 0);
+    EXPECT(copy.tile_count == tiles && copy.page == (tiles > 0u ? reader->words[first.pages] : 0u));
+    EXPECT(copy.reserved_0 == 0u && copy.reserved_1 == 0u);
+}
 
 /* The token that window token n is, and its place: the twin of window_word in the walk. */
 static octavo_page_place window_place(const octavo_cache *cache, const octavo_cache_view *view, uint32_t layer,
@@ -199,22 +211,21 @@ static octavo_page_place window_place(const octavo_cache *cache, const octavo_ca
     return octavo_cache_page_place(cache, view->window_slots[*page_index], layer);
 }
 
-/* Counts what a share covers; returns its KV tiles. */
-static uint32_t read_share(problem *x, const slice_reader *reader, const octavo_cache_view *view,
-                           const seen_tiles *seen, uint32_t share, uint8_t *tiles, uint8_t *windows, bool *has_window) {
+/* Counts what a share covers, which is of one segment, and what that is to a workgroup. */
+static void read_share(problem *x, slice_reader *reader, const octavo_cache_view *view, const seen_tiles *seen,
+                       uint32_t share, uint8_t *tiles, uint8_t *windows) {
     const octavo_cache *cache = x->plan.cache;
     const octavo_worklist *list = reader->list;
-    const uint32_t *at = reader->words + list->share_offset + 4u * share;
-    uint32_t segment = reader->share_segment[share], total = 0u;
+    const uint32_t *at = share_at(reader, share);
+    uint32_t segment = reader->share_segment[share], tile_count = 0u, window_count = 0u;
     uint32_t window_tokens = view->packed_begin + (view->length - view->packed_end);
-    EXPECT(at[2] > 0u && at[1] + at[2] <= list->range_count);
-    for (uint32_t r = at[1]; r < at[1] + at[2]; ++r) {
-        const uint32_t *words = reader->words + list->range_offset + 4u * r;
-        octavo_tile_range range = {words[0], words[1], words[2], words[3]};
+    EXPECT(at[2] <= list->range_count && at[3] <= list->range_count - at[2]);
+    for (uint32_t r = at[2]; r < at[2] + at[3]; ++r) {
+        octavo_tile_range range = range_at(reader, r);
         EXPECT(range.count > 0u && reader->range_used[r] == 0u);
         reader->range_used[r] = 1u;
         if (range.kind == OCTAVO_RUN_WINDOW) {
-            *has_window = true;
+            window_count += 1u;
             EXPECT(range.first + range.count <= window_tokens && range.pages == reader->window_base);
             for (uint32_t n = range.first; n < range.first + range.count; ++n) {
                 uint32_t page_index;
@@ -234,58 +245,43 @@ static uint32_t read_share(problem *x, const slice_reader *reader, const octavo_
             if (range.kind == OCTAVO_RUN_FULL) EXPECT(seen->all[t]);
             if (range.kind == OCTAVO_RUN_FULL) x->full_tiles += 1u;
         }
-        total += range.count;
+        tile_count += range.count;
     }
-    return total;
+    check_copies(x, reader, share);
+    x->window_shares += tile_count == 0u && window_count > 0u ? 1u : 0u;
+    reader->share_work[share] = at[3] > 0u ? tile_count + window_count : 1u;
 }
 
-/* Of the shares of a query tile in one segment: those with KV tiles. */
-typedef struct segment_shares {
-    uint32_t segment, count, largest, smallest; /* in KV tiles */
-    bool has_mixed;                             /* the window goes with one of them */
-} segment_shares;
-
 /* The shares of query tile `tile`; returns their number. */
-static uint32_t check_tile(problem *x, const slice_reader *reader, const octavo_cache_view *view,
-                           const seen_tiles *seen, uint32_t tile) {
+static uint32_t check_tile(problem *x, slice_reader *reader, const octavo_cache_view *view, const seen_tiles *seen,
+                           uint32_t tile) {
     static uint8_t tiles[TILES_MAX], windows[LENGTH_MAX + 1u];
-    const octavo_worklist *list = reader->list;
-    const uint32_t *at = reader->words + list->tile_offset + 8u * tile;
+    const uint32_t *at = tile_at(reader, tile);
     uint32_t window_tokens = view->packed_begin + (view->length - view->packed_end);
-    uint32_t largest = 0u, window_only = 0u;
-    segment_shares here = {UINT32_MAX, 0u, 0u, 0u, false};
+    uint32_t segment = 0u, empty_shares = 0u, work = window_tokens > 0u ? 1u : 0u;
     memset(tiles, 0, sizeof tiles);
     memset(windows, 0, window_tokens);
+    EXPECT(at[4] > 0u);
     for (uint32_t p = at[3]; p < at[3] + at[4]; ++p) {
         uint32_t share = reader->share_of_partial[p];
-        EXPECT(share != UNSET && reader->words[list->share_offset + 4u * share] == tile);
-        uint32_t segment = reader->share_segment[share];
-        EXPECT(p == at[3] || segment >= here.segment);
-        if (segment != here.segment) here = (segment_shares){segment, 0u, 0u, UINT32_MAX, false};
-        bool has_window = false;
-        uint32_t count = read_share(x, reader, view, seen, share, tiles, windows, &has_window);
-        EXPECT(count > 0u || has_window);
-        window_only += count == 0u ? 1u : 0u;
-        if (count > largest) largest = count;
-        if (count > 0u) {
-            here.count += 1u;
-            here.has_mixed = here.has_mixed || has_window;
-            if (count > here.largest) here.largest = count;
-            if (count < here.smallest) here.smallest = count;
-            EXPECT(here.largest - here.smallest <= 1u);
-            EXPECT(here.count == 1u || !here.has_mixed); /* several shares have the window apart */
-        }
+        EXPECT(share != UNSET && share_at(reader, share)[0] == tile);
+        EXPECT(reader->share_segment[share] >= segment);
+        segment = reader->share_segment[share];
+        empty_shares += share_at(reader, share)[3] == 0u ? 1u : 0u;
+        read_share(x, reader, view, seen, share, tiles, windows);
     }
-    for (uint32_t t = 0; t < TILES_MAX; ++t) EXPECT((tiles[t] != 0u) == seen->any[t]);
+    for (uint32_t t = 0; t < TILES_MAX; ++t) {
+        EXPECT((tiles[t] != 0u) == seen->any[t]);
+        work += seen->any[t] ? 1u : 0u;
+    }
     for (uint32_t n = 0; n < window_tokens; ++n) EXPECT(windows[n] == 1u);
-    EXPECT(largest <= list->chunk);
-    uint64_t work = (uint64_t)largest * x->plan.tuning.rows * 128u * x->plan.cache->layout.kv_heads;
-    /* what cannot be cut further may be more: one KV tile, or one token when scratch memory holds no more partials */
-    bool is_bound = x->plan.partial_capacity != UINT32_MAX && reader->call_single_token != 0u;
-    EXPECT(work <= x->plan.tuning.slice_work || largest <= 1u || is_bound);
+    /* a list without anything has one share that says so, in the first segment; no other is empty */
+    EXPECT(empty_shares == (work == 0u ? 1u : 0u));
+    EXPECT(work > 0u || (at[4] == 1u && segment == 0u));
+    reader->work += work;
+    reader->empty_lists += empty_shares;
     x->multiple_shares += at[4] > 1u ? 1u : 0u;
-    x->window_shares += window_only;
-    x->empty_tiles += at[4] == 0u ? 1u : 0u;
+    x->empty_tiles += empty_shares;
     return at[4];
 }
 
@@ -301,6 +297,12 @@ static void check_record(problem *x, const uint32_t *at, const octavo_cache_view
     EXPECT(record.window_first == view->packed_begin && record.window_base == info->first_tokens);
     EXPECT(record.window_ring == (info->recent_tokens != 0u ? info->recent_tokens + info->slack_tokens : 1u));
     EXPECT(record.seed == x->run.layer + 1u);
+    const octavo_cache *cache = x->plan.cache;
+    const octavo_layer_codec *codec = &cache->codecs[x->run.layer]; /* of record 0, the only one */
+    EXPECT(record.record == x->run.layer * (uint32_t)(cache->record_bytes / 4u));
+    uint32_t flags = (codec->mean != NULL ? OCTAVO_ROTATE_HAS_MEAN : 0u) |
+                     (codec->transform != NULL ? OCTAVO_ROTATE_HAS_TRANSFORM : 0u);
+    EXPECT(record.record_flags == (info->key_bits == 16u ? OCTAVO_ROTATE_RAW : flags));
 }
 
 static void check_slice(problem *x, const octavo_attention_slice *slice, slice_reader *reader) {
@@ -315,20 +317,23 @@ static void check_slice(problem *x, const octavo_attention_slice *slice, slice_r
         if (first >= last) continue;
         octavo_cache_view view;
         EXPECT(octavo_cache_table_view(plan->cache->table, x->sequences[s], x->run.layer, &view) == OCTAVO_SUCCESS);
-        check_record(x, reader->words + list->sequence_offset + 12u * record, &view, s, call_token, slice->token_first);
+        check_record(x, record_at(reader, record), &view, s, call_token, slice->token_first);
         reader->page_base = page;
         reader->window_base = page + (view.length + 127u) / 128u;
         uint32_t row = (first - call_token) * plan->group, row_end = (last - call_token) * plan->group;
         seen.p_first = seen.p_last = INT64_MAX;
         for (; row < row_end; ++tile) {
-            const uint32_t *at = reader->words + list->tile_offset + 8u * tile;
+            const uint32_t *at = tile_at(reader, tile);
             EXPECT(tile < list->tile_count && at[0] == record && at[1] == row && at[2] > 0u && at[3] == partial);
             EXPECT(at[2] <= plan->tuning.rows && row + at[2] <= row_end);
             EXPECT(at[2] == plan->tuning.rows || row + at[2] == row_end);
             int64_t p = (int64_t)view.length - (int64_t)x->query_counts[s];
             int64_t p_first = p + row / plan->group, p_last = p + (row + at[2] - 1u) / plan->group;
-            if (p_first != seen.p_first || p_last != seen.p_last) look(plan, &view, p_first, p_last, &seen);
+            if (p_first != seen.p_first || p_last != seen.p_last)
+                seen_tiles_look(&plan->rule, plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO, &view, p_first, p_last,
+                                &seen);
             EXPECT(at[3] + at[4] <= list->partial_count);
+            EXPECT(at[5] == 0u && at[6] == 0u && at[7] == 0u);
             partial += check_tile(x, reader, &view, &seen, tile);
             row += at[2];
         }
@@ -351,45 +356,136 @@ static void *some(uint32_t count, size_t size) {
     return memory;
 }
 
+static void claim(const problem *x, const octavo_worklist *list, uint8_t *owners, uint32_t offset, uint32_t count) {
+    EXPECT(offset > 0u && offset <= list->word_count && count <= list->word_count - offset);
+    for (uint32_t i = offset; i < offset + count; ++i) EXPECT(owners[i]++ == 0u);
+}
+
+/* The lists lie beside each other, and nothing else is there but what keeps word 0 free and aligns the first. */
+static void check_places(const problem *x, const octavo_worklist *list) {
+    uint8_t *owners = some(list->word_count, 1u);
+    uint32_t sinks = list->sink_offset != 0u ? x->plan.info.query_head_count : 0u, unused = 0u;
+    claim(x, list, owners, list->share_offset, OCTAVO_SHARE_WORDS * list->share_count);
+    claim(x, list, owners, list->sequence_offset, 12u * list->sequence_count);
+    claim(x, list, owners, list->tile_offset, 8u * list->tile_count);
+    claim(x, list, owners, list->range_offset, 4u * list->range_count);
+    claim(x, list, owners, list->group_offset, list->group_count + 1u);
+    claim(x, list, owners, list->page_offset, list->page_count);
+    if (sinks > 0u) claim(x, list, owners, list->sink_offset, sinks);
+    for (uint32_t i = 0; i < list->word_count; ++i) unused += owners[i] == 0u ? 1u : 0u;
+    EXPECT(unused <= 4u && owners[0] == 0u);
+    EXPECT(list->share_offset % 4u == 0u); /* shares may be read as vectors of four words */
+    free(owners);
+}
+
+/* Workgroups in the order of segments, each the shares first[i] .. first[i + 1] - 1; tells the segment of each share.
+ */
+static void read_groups(const problem *x, const slice_reader *reader) {
+    const octavo_worklist *list = reader->list;
+    const uint32_t *first = reader->words + list->group_offset;
+    uint32_t group = 0u, share = 0u;
+    EXPECT(list->group_count > 0u && first[0] == 0u);
+    for (uint32_t segment = 0; segment < x->plan.cache->segment_count; ++segment) {
+        uint32_t end = x->cuts[segment].groups;
+        EXPECT(end >= group && end <= list->group_count);
+        for (; group < end; ++group) {
+            EXPECT(first[group] == share && first[group + 1u] > share && first[group + 1u] <= list->share_count);
+            for (; share < first[group + 1u]; ++share) reader->share_segment[share] = segment;
+        }
+        EXPECT(x->cuts[segment].shares == share);
+    }
+    EXPECT(group == list->group_count && share == list->share_count && first[group] == share);
+    for (const octavo_segment_cut *cut = x->cuts + x->plan.cache->segment_count; cut < x->cuts + CUTS_MAX; ++cut) {
+        EXPECT(cut->shares == CUT_GUARD && cut->groups == CUT_GUARD && cut->room == CUT_GUARD);
+    }
+}
+
+/* Each workgroup of a segment is full but the last, and takes the lists in their order. */
+static void check_groups(problem *x, const slice_reader *reader) {
+    const octavo_worklist *list = reader->list;
+    const uint32_t *first = reader->words + list->group_offset;
+    for (uint32_t group = 0; group < list->group_count; ++group) {
+        uint32_t segment = reader->share_segment[first[group]];
+        bool is_last = group + 1u == list->group_count || reader->share_segment[first[group + 1u]] != segment,
+             crosses = false;
+        uint64_t work = 0u;
+        for (uint32_t share = first[group]; share < first[group + 1u]; ++share) {
+            const uint32_t *at = share_at(reader, share);
+            work += reader->share_work[share];
+            bool has_next = share + 1u < list->share_count && reader->share_segment[share + 1u] == segment;
+            if (has_next) EXPECT(at[1] < share_at(reader, share + 1u)[1]); /* partial results: tile by tile */
+            if (share == first[group]) continue;
+            const uint32_t *before = share_at(reader, share - 1u);
+            EXPECT(before[0] < at[0]); /* one share of a list in a workgroup */
+            crosses = crosses || tile_at(reader, before[0])[0] != tile_at(reader, at[0])[0];
+        }
+        EXPECT(work <= list->chunk && (is_last || work == list->chunk));
+        x->joined_groups += first[group + 1u] - first[group] > 1u ? 1u : 0u;
+        x->crossing_groups += crosses ? 1u : 0u;
+    }
+}
+
+/* As many workgroups as run at once share the work, unless one would outlast a dispatch's budget. */
+static void check_chunk(const problem *x, const octavo_attention_slice *slice, const slice_reader *reader) {
+    const octavo_attention *plan = &x->plan;
+    const octavo_worklist *list = reader->list;
+    uint64_t heads = plan->cache->layout.kv_heads, tile_work = plan->tuning.rows * 128u * heads;
+    uint64_t wanted = plan->tuning.workgroups / heads, budget = plan->tuning.slice_work / tile_work;
+    if (wanted == 0u) wanted = 1u;
+    if (budget == 0u) budget = 1u; /* a KV tile cannot be cut */
+    uint64_t fair = (reader->work + wanted - 1u) / wanted;
+    if (fair == 0u) fair = 1u;
+    EXPECT(list->chunk >= (fair < budget ? fair : budget));
+    /* scratch memory may hold no more partial results; then a single token has no smaller slice */
+    bool is_limited = plan->partial_capacity != UINT32_MAX;
+    EXPECT(is_limited || list->chunk == (fair < budget ? fair : budget));
+    EXPECT(list->chunk <= budget || (is_limited && slice->token_count == 1u));
+    bool is_simple = plan->cache->segment_count == 1u && reader->empty_lists == 0u && fair <= budget;
+    EXPECT(!is_simple || list->group_count <= wanted);
+}
+
+static void check_partials(const problem *x, const slice_reader *reader) {
+    const octavo_worklist *list = reader->list;
+    EXPECT(list->partial_count <= x->plan.partial_capacity && list->share_count == list->partial_count);
+    for (uint32_t p = 0; p < list->partial_count; ++p) reader->share_of_partial[p] = UNSET;
+    for (uint32_t share = 0; share < list->share_count; ++share) {
+        const uint32_t *at = share_at(reader, share);
+        EXPECT(at[0] < list->tile_count && at[1] < list->partial_count && reader->share_of_partial[at[1]] == UNSET);
+        reader->share_of_partial[at[1]] = share;
+    }
+}
+
 static void write_and_check(problem *x, const octavo_attention_slice *slice, const octavo_worklist *list) {
-    uint32_t segments = x->plan.cache->segment_count, share = 0u;
     uint32_t *words = some(list->word_count + 2u * GUARD_WORDS, sizeof *words);
-    uint32_t *segment_shares = some(segments, sizeof *segment_shares);
-    uint32_t *share_segment = some(list->share_count, sizeof *share_segment);
-    uint32_t *share_of_partial = some(list->partial_count, sizeof *share_of_partial);
-    uint8_t *range_used = some(list->range_count, 1u);
+    slice_reader reader = {.list = list, .words = words + GUARD_WORDS};
+    reader.share_segment = some(list->share_count, sizeof *reader.share_segment);
+    reader.share_work = some(list->share_count, sizeof *reader.share_work);
+    reader.share_of_partial = some(list->partial_count, sizeof *reader.share_of_partial);
+    reader.range_used = some(list->range_count, 1u);
     for (uint32_t i = 0; i < list->word_count + 2u * GUARD_WORDS; ++i) words[i] = GUARD;
-    octavo_worklist_write(&x->plan, &x->run, slice, list, words + GUARD_WORDS, segment_shares);
+    octavo_worklist_write(&x->plan, &x->run, slice, list, words + GUARD_WORDS);
     for (uint32_t i = 0; i < GUARD_WORDS; ++i) {
         EXPECT(words[i] == GUARD && words[GUARD_WORDS + list->word_count + i] == GUARD);
     }
-    const uint32_t *lists = words + GUARD_WORDS;
-    for (uint32_t i = 4u; i < list->word_count; ++i) EXPECT(lists[i] != GUARD);
-    EXPECT(list->partial_count <= x->plan.partial_capacity && list->share_count == list->partial_count);
-    for (uint32_t p = 0; p < list->partial_count; ++p) share_of_partial[p] = UNSET;
-    for (uint32_t segment = 0; segment < segments; ++segment) {
-        EXPECT(segment_shares[segment] <= list->share_count - share);
-        for (uint32_t i = 0; i < segment_shares[segment]; ++i, ++share) {
-            uint32_t partial = lists[list->share_offset + 4u * share + 3u];
-            EXPECT(partial < list->partial_count && share_of_partial[partial] == UNSET);
-            share_segment[share] = segment;
-            share_of_partial[partial] = share;
-        }
-    }
-    EXPECT(share == list->share_count);
+    for (uint32_t i = 0; i < list->word_count; ++i) EXPECT(reader.words[i] != GUARD);
     EXPECT((list->sink_offset != 0u) == (x->run.sink_logits != NULL));
+    check_places(x, list);
     for (uint32_t h = 0; list->sink_offset != 0u && h < x->plan.info.query_head_count; ++h) {
-        EXPECT(memcmp(&lists[list->sink_offset + h], &x->sinks[h], 4u) == 0);
+        EXPECT(memcmp(&reader.words[list->sink_offset + h], &x->sinks[h], 4u) == 0);
     }
-    slice_reader reader = {list, lists, share_segment, share_of_partial, range_used, 0u, 0u, slice->token_count == 1u};
+    read_groups(x, &reader);
+    check_partials(x, &reader);
     check_slice(x, slice, &reader);
+    check_groups(x, &reader);
+    check_chunk(x, slice, &reader);
     x->slices += 1u;
     x->shares += list->share_count;
+    x->groups += list->group_count;
     free(words);
-    free(segment_shares);
-    free(share_segment);
-    free(share_of_partial);
-    free(range_used);
+    free(reader.share_segment);
+    free(reader.share_work);
+    free(reader.share_of_partial);
+    free(reader.range_used);
 }
 
 /* All slices of a call, each the largest that fits, as the recorder takes them. */
@@ -424,6 +520,7 @@ START_TEST(lists_cover_every_visible_key_once) {
     /* the draw reaches what it is for */
     EXPECT(x->slices > x->round && x->multiple_shares > 1000u && x->window_shares > 100u);
     EXPECT(x->full_tiles > 1000u && x->empty_tiles > 100u);
+    EXPECT(x->joined_groups > 1000u && x->crossing_groups > 1000u && x->groups < x->shares);
 }
 END_TEST
 
@@ -445,6 +542,7 @@ START_TEST(pages_by_turns_in_two_segments) {
     }
     x->lived.cache = cache;
     x->plan.cache = cache;
+    set_cuts(x);
     x->plan.group = 1u;
     x->plan.info.query_head_count = 2u;
     x->plan.rule.causal = true;

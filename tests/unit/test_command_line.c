@@ -41,8 +41,8 @@ static void run_on_device(const char *arguments, outcome *result) {
     run_in("ASAN_OPTIONS=detect_leaks=0", arguments, result);
 }
 
-static const char *const good[] = {"--help",        "--version",       "devices --help",
-                                   "attend --help", "generate --help", "selftest --help"};
+static const char *const good[] = {"--help",          "--version",       "devices --help", "attend --help",
+                                   "generate --help", "selftest --help", "bench --help",   "report --help"};
 
 START_TEST(help_goes_to_stdout) {
     outcome result;
@@ -90,6 +90,30 @@ static const struct {
     {"generate --model no-such.gguf", "no-such.gguf"},
     {"generate --model /dev/null", "/dev/null"},
     {"generate --prompt-file no-such.txt", "no-such.txt"},
+    {"bench --phase nap", "--phase: 'nap'"},
+    {"bench --d 31", "--d"},
+    {"bench --d 64,257", "--d"},
+    {"bench --gqa 0", "--gqa"},
+    {"bench --tokens 9..3", "--tokens"},
+    {"bench --tokens", "requires an argument"},
+    {"bench --kv 5", "--kv: '5'"},
+    {"bench --mask window=0", "window"},
+    {"bench --variant fastest", "--variant: 'fastest'"},
+    {"bench --preset llama-9", "--preset: 'llama-9'"},
+    {"bench --preset llama-3-8b --d 64", "--preset"},
+    {"bench --rounds 2", "--rounds"},
+    {"bench --format xml", "--format: 'xml'"},
+    {"bench --out result.xml", "--out: 'xml'"},
+    {"bench --compare one.json", "two files, here are 1"},
+    {"bench --compare no-such.json no-such-either.json", "no-such.json"},
+    {"bench stray", "'stray' is not an option"},
+    {"report", "no file is named"},
+    {"report --out", "requires an argument"},
+    {"report --colour a.json", "colour"},
+    {"report --markdown", "no file is named"},
+    {"report no-such.json", "no-such.json"},
+    {"report /dev/null", "/dev/null"},
+    {"report 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34", "34 files"},
 };
 
 START_TEST(usage_errors) {

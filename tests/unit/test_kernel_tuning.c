@@ -1,8 +1,10 @@
-/* Which variant runs on which device, and with which numbers: pure, on fabricated snapshots. */
+/* With which numbers a variant runs on which device: pure, on fabricated snapshots. */
 #include "attention/kernel_pipelines.h"
 #include "fabricated_devices.h"
 #include "gpu/device_plan.h"
 #include "run_tests.h"
+#include "shader_modules.h"
+#include "spirv_shared_memory.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,93 +18,10 @@ static const uint32_t all_bits[] = {2, 3, 4, 16};
 static const uint32_t all_groups[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 28, 32, 64};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-typedef struct usable_device {
-    octavo_device_snapshot snapshot;
-    uint32_t capabilities;
-} usable_device;
-
-/* False for the device that is refused as a whole. */
-static bool open_device(uint32_t which, usable_device *device) {
-    octavo_device_plan_options options = {0};
-    octavo_device_plan plan;
-    fabricate_device((fabricated_device)which, &device->snapshot);
-    octavo_gpu_plan_device(&device->snapshot, &options, &plan);
-    device->capabilities = plan.capabilities;
-    return plan.usable != VK_FALSE;
-}
-
 static uint32_t variant_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
     return octavo_kernel_variant_order(&device->snapshot, device->capabilities, key_bits, value_bits, order);
 }
-
-/* --- order -----------------------------------------------------------------------------------------------------------
- */
-
-static void check_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits) {
-    uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT], places[OCTAVO_KERNEL_VARIANT_COUNT];
-    uint32_t count = variant_order(device, key_bits, value_bits, order);
-    const char *name = device->snapshot.name;
-    ck_assert_uint_ge(count, 1u);
-    ck_assert_uint_le(count, OCTAVO_KERNEL_VARIANT_COUNT);
-    for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
-        places[v] = UINT32_MAX;
-        for (uint32_t i = 0; i < count; ++i) {
-            if (order[i] != v) continue;
-            ck_assert_msg(places[v] == UINT32_MAX, "%s: variant %u twice", name, v);
-            places[v] = i;
-        }
-        bool is_refused = octavo_kernel_variant_refusal(&octavo_kernel_variants[v], device->capabilities) != NULL;
-        ck_assert_msg(is_refused == (places[v] == UINT32_MAX), "%s: %s", name, octavo_kernel_variants[v].name);
-    }
-    bool int_first = device->snapshot.int_dot_accelerated && (key_bits != 16u || value_bits != 16u);
-    for (uint32_t i = 1; i < count; ++i) {
-        const octavo_kernel_variant *before = &octavo_kernel_variants[order[i - 1u]];
-        const octavo_kernel_variant *after = &octavo_kernel_variants[order[i]];
-        if (before->int_dot != after->int_dot) {
-            ck_assert_msg(before->int_dot == int_first, "%s K %u V %u: %s before %s", name, key_bits, value_bits,
-                          before->name, after->name);
-        } else {
-            ck_assert_msg(before->one_subgroup && !after->one_subgroup, "%s: %s before %s", name, before->name,
-                          after->name);
-        }
-    }
-}
-
-START_TEST(order_of_variants) {
-    uint32_t usable = 0u;
-    for (uint32_t which = 0; which < FABRICATED_DEVICE_COUNT; ++which) {
-        usable_device device;
-        if (!open_device(which, &device)) continue;
-        usable += 1u;
-        for (uint32_t k = 0; k < COUNT(all_bits); ++k) {
-            for (uint32_t v = 0; v < COUNT(all_bits); ++v) check_order(&device, all_bits[k], all_bits[v]);
-        }
-    }
-    ck_assert_uint_eq(usable, FABRICATED_DEVICE_COUNT - 1u);
-}
-END_TEST
-
-/* A capability that is taken away takes its variants away, and the last one needs none. */
-START_TEST(refusals_follow_capabilities) {
-    const uint32_t need[] = {OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_CAPABILITY_INT_DOT,
-                             OCTAVO_CAPABILITY_SUBGROUP, 0u};
-    static const char *const names[] = {"int8_subgroup", "int8_shared", "f32_subgroup", "f32_shared"};
-    ck_assert_uint_eq(COUNT(need), OCTAVO_KERNEL_VARIANT_COUNT);
-    for (uint32_t v = 0; v < COUNT(need); ++v) {
-        const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        ck_assert_str_eq(variant->name, names[v]);
-        ck_assert(variant->int_dot == ((need[v] & OCTAVO_CAPABILITY_INT_DOT) != 0u));
-        ck_assert(variant->one_subgroup == ((need[v] & OCTAVO_CAPABILITY_SUBGROUP) != 0u));
-        for (uint32_t have = 0; have < 4u; ++have) {
-            uint32_t capabilities = ((have & 1u) != 0u ? (uint32_t)OCTAVO_CAPABILITY_INT_DOT : 0u) |
-                                    ((have & 2u) != 0u ? (uint32_t)OCTAVO_CAPABILITY_SUBGROUP : 0u);
-            bool can = octavo_kernel_variant_refusal(variant, capabilities) == NULL;
-            ck_assert_msg(can == ((need[v] & ~capabilities) == 0u), "%s with capabilities %u", names[v], have);
-        }
-    }
-}
-END_TEST
 
 /* --- numbers ---------------------------------------------------------------------------------------------------------
  */
@@ -129,29 +48,51 @@ static void fail_at(const choice *c, int line, const char *condition) {
                  c->tuning.rows, c->tuning.tokens, c->tuning.shared_bytes);
 }
 
-/* The shared arrays of walk.comp, one by one, in bytes. */
-static uint32_t walk_arrays(const choice *c) {
-    const octavo_kernel_tuning *t = &c->tuning;
-    const octavo_packed_layout *l = &c->layout;
-    bool int_keys = c->variant->int_dot && l->key_bits < 16u, int_values = c->variant->int_dot && l->value_bits < 16u;
-    uint32_t rows = t->rows, parts = t->query_parts;
-    uint32_t bytes = 16u * (rows * (int_keys ? parts * l->key_dim_padded / 4u : l->key_dim_padded) / 4u); /* query */
-    bytes += 16u * (rows * (int_values ? 32u : 128u) / 4u);                                               /* weights */
-    bytes += 16u * 8u;                                                           /* what a last chunk of it may read */
-    bytes += 16u * (rows * 32u) + 4u * 128u + 4u * (rows * l->value_dim_padded); /* logits, logs, result */
-    bytes += 16u * (rows * 8u) + 4u * (2u * rows) + 4u * rows;                   /* logit_max, row_max, correction */
-    bytes += 3u * 4u * rows;                                                     /* row_scale, row_mean, row_position */
-    /* row_offset, weight_max, weight_scale, weight_sum */
-    if (c->variant->int_dot) bytes += 4u * rows + 16u * (rows * 8u) + 4u * (rows * 4u) + 4u * (2u * rows * 4u);
-    return bytes + 4u * 32u + 4u * 32u; /* window_words, window_tokens */
+/* Shared memory of a pipeline, from the declarations in its module; remembered, since shapes come to the same one. */
+static uint64_t declared_bytes(const octavo_gpu_pipeline_info *info) {
+    static struct {
+        uint64_t key;
+        uint32_t bytes;
+    } known[1u << 19];
+    uint64_t key = (uint64_t)(uintptr_t)info->code | 1u;
+    for (uint32_t i = 0; i < info->constant_count; ++i) {
+        key = (key ^ (uint64_t)info->constant_ids[i] << 32 ^ info->constant_values[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        key ^= key >> 29;
+    }
+    uint32_t place = (uint32_t)(key % COUNT(known)), steps = 0u;
+    for (; known[place].key != 0u && known[place].key != key; place = (place + 1u) % COUNT(known)) {
+        ck_assert_uint_lt(++steps, COUNT(known));
+    }
+    if (known[place].key != key) {
+        octavo_test_shared_memory shared = octavo_test_shared_memory_of(
+            info->code, info->code_bytes / 4u, info->constant_count, info->constant_ids, info->constant_values);
+        ck_assert_msg(shared.problem == NULL, "%s: %s", info->name, shared.problem);
+        known[place].key = key;
+        known[place].bytes = (uint32_t)shared.bytes;
+    }
+    return known[place].bytes;
 }
 
-static void check_numbers(const choice *c) {
+/* A workgroup of several subgroups, whose query tiles are as many rows as a matrix has, or fewer. */
+static void check_fused(const choice *c) {
+    const octavo_device_snapshot *s = &c->device->snapshot;
+    const octavo_kernel_tuning *t = &c->tuning;
+    bool emulated = c->variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
+    EXPECT(t->lanes > 0u && t->lanes % 32u == 0u && (!emulated || t->lanes == 32u));
+    EXPECT(t->subgroup_size == (emulated ? 0u : 32u));
+    uint32_t subgroups = s->max_compute_workgroup_subgroups; /* 0: not told */
+    EXPECT(emulated || subgroups == 0u || t->lanes <= 32u * subgroups);
+    EXPECT(t->rows > 0u && t->rows <= 16u && (t->rows & (t->rows - 1u)) == 0u);
+    EXPECT(c->shape.phase == OCTAVO_PHASE_PREFILL || t->rows < 2u * c->shape.group * c->shape.query_tokens);
+    EXPECT(t->query_parts == 0u);
+    EXPECT(t->logits == c->shape.logits);
+}
+
+static void check_one_subgroup_or_less(const choice *c) {
     const octavo_device_snapshot *s = &c->device->snapshot;
     const octavo_kernel_tuning *t = &c->tuning;
     uint32_t quads = t->lanes < 32u ? t->lanes : 32u;
     EXPECT(t->lanes >= 4u && t->lanes <= 128u && (t->lanes & (t->lanes - 1u)) == 0u);
-    EXPECT(t->lanes <= s->max_compute_work_group_invocations && t->lanes <= s->max_compute_work_group_size[0]);
     if (c->variant->one_subgroup) {
         EXPECT(t->subgroup_size == t->lanes);
         EXPECT(t->lanes >= s->min_subgroup_size && t->lanes <= s->max_subgroup_size);
@@ -161,12 +102,31 @@ static void check_numbers(const choice *c) {
     EXPECT(t->rows > 0u && t->rows <= 8u && t->rows % (t->lanes / quads) == 0u);
     /* no more rows than there are query heads at a position, but for what the lanes ask */
     EXPECT(c->shape.phase == OCTAVO_PHASE_PREFILL || t->rows < 2u * c->shape.group || t->rows == t->lanes / quads);
-    EXPECT(t->query_parts == (c->variant->int_dot && c->layout.key_bits < 16u ? 2u : 0u));
+    bool int_query = c->variant->arithmetic == OCTAVO_KERNEL_INT_DOT && c->layout.key_bits < 16u;
+    EXPECT(t->query_parts == (int_query ? 2u : 0u));
+    EXPECT(octavo_kernel_int_query(c->variant, &c->layout) == int_query);
     EXPECT(t->tokens == 1u || t->tokens == 2u || t->tokens == 4u);
-    EXPECT(t->shared_bytes == walk_arrays(c) && t->shared_bytes <= s->max_compute_shared_memory_size);
+}
+
+static void check_numbers(const choice *c) {
+    const octavo_device_snapshot *s = &c->device->snapshot;
+    const octavo_kernel_tuning *t = &c->tuning;
+    octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&c->layout, c->variant, t);
+    EXPECT(t->lanes <= s->max_compute_work_group_invocations && t->lanes <= s->max_compute_work_group_size[0]);
+    if (c->variant->fused)
+        check_fused(c);
+    else
+        check_one_subgroup_or_less(c);
+    uint64_t declared = declared_bytes(&walk);
+    if (t->shared_bytes != declared) {
+        char text[64];
+        snprintf(text, sizeof text, "the module declares %llu bytes", (unsigned long long)declared);
+        fail_at(c, __LINE__, text);
+    }
+    EXPECT(t->shared_bytes <= s->max_compute_shared_memory_size);
     EXPECT(t->workgroups > 0u && t->workgroups <= 16384u);
     /* a dispatch takes at least a tile of every KV head */
-    EXPECT(t->slice_work >= UINT64_C(8) * 128u * 256u);
+    EXPECT(t->slice_work >= UINT64_C(16) * 128u * 256u);
     EXPECT(t->merge_lanes >= 32u && t->merge_lanes <= s->max_compute_work_group_invocations);
 }
 
@@ -194,7 +154,7 @@ static uint32_t check_rungs(choice *c) {
 
 /* Every variant in the order of the device for a shape; returns how many can run. */
 static uint32_t check_shape(const usable_device *device, const octavo_packed_layout *layout, uint32_t group,
-                            octavo_phase phase) {
+                            uint32_t query_tokens, octavo_phase phase) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT], runnable = 0u;
     uint32_t count = variant_order(device, layout->key_bits, layout->value_bits, order);
     for (uint32_t i = 0; i < count; ++i) {
@@ -202,7 +162,7 @@ static uint32_t check_shape(const usable_device *device, const octavo_packed_lay
         c.device = device;
         c.variant = &octavo_kernel_variants[order[i]];
         c.layout = *layout;
-        c.shape = (octavo_kernel_shape){&c.layout, group, phase};
+        c.shape = (octavo_kernel_shape){&c.layout, group, query_tokens, phase, group % 4u};
         runnable += check_rungs(&c) > 0u ? 1u : 0u;
     }
     return runnable;
@@ -215,8 +175,8 @@ static void check_device(const usable_device *device) {
         octavo_packed_layout layout = octavo_packed_layout_make(
             1u, 8u, key_dim, value_dim, all_bits[bits % COUNT(all_bits)], all_bits[bits / COUNT(all_bits)]);
         for (uint32_t g = 0; g < COUNT(all_groups); ++g) {
-            uint32_t decode = check_shape(device, &layout, all_groups[g], OCTAVO_PHASE_DECODE);
-            uint32_t prefill = check_shape(device, &layout, all_groups[g], OCTAVO_PHASE_PREFILL);
+            uint32_t decode = check_shape(device, &layout, all_groups[g], 1u + i % 3u, OCTAVO_PHASE_DECODE);
+            uint32_t prefill = check_shape(device, &layout, all_groups[g], 17u + i % 500u, OCTAVO_PHASE_PREFILL);
             ck_assert_msg(decode > 0u && prefill > 0u, "%s: nothing runs for d %u/%u bits %u/%u group %u",
                           device->snapshot.name, key_dim, value_dim, layout.key_bits, layout.value_bits, all_groups[g]);
         }
@@ -226,7 +186,7 @@ static void check_device(const usable_device *device) {
 START_TEST(numbers_obey_the_limits) {
     for (uint32_t which = 0; which < FABRICATED_DEVICE_COUNT; ++which) {
         usable_device device;
-        if (open_device(which, &device)) check_device(&device);
+        if (fabricate_usable_device((fabricated_device)which, &device)) check_device(&device);
     }
 }
 END_TEST
@@ -237,7 +197,7 @@ START_TEST(numbers_obey_the_floor_of_vulkan) {
     for (uint32_t v = 0; v < COUNT(vendors); ++v) {
         for (uint32_t size = 1u; size <= 128u; size *= 2u) {
             usable_device device;
-            open_device(FABRICATED_ANDROID_2021, &device);
+            fabricate_usable_device(FABRICATED_ANDROID_2021, &device);
             octavo_device_snapshot *s = &device.snapshot;
             s->vendor_id = vendors[v];
             s->subgroup_size = s->min_subgroup_size = s->max_subgroup_size = size;
@@ -263,45 +223,81 @@ static uint32_t constant_of(const octavo_gpu_pipeline_info *info, uint32_t id) {
     return 0u;
 }
 
-static void check_pipeline(const octavo_gpu_pipeline_info *info, uint32_t lanes_max) {
+static void check_pipeline(const octavo_gpu_pipeline_info *info, uint32_t lanes_max, uint32_t buffers_max) {
     uint32_t lanes = constant_of(info, OCTAVO_SPEC_LOCAL_SIZE);
     ck_assert_msg(lanes > 0u && lanes <= lanes_max, "%s: %u lanes of %u", info->name, lanes, lanes_max);
-    ck_assert_msg(info->binding_count <= OCTAVO_GPU_MIN_STORAGE_BUFFERS, "%s: %u buffers", info->name,
+    ck_assert_msg(info->binding_count > 0u && info->binding_count <= buffers_max, "%s: %u buffers", info->name,
                   info->binding_count);
     ck_assert_msg(info->push_constant_bytes <= OCTAVO_GPU_MIN_PUSH_CONSTANTS, "%s: %u bytes of push constants",
                   info->name, info->push_constant_bytes);
 }
 
-/* The shared arrays of rotate.comp: rows, transformed, tried, partial, row_largest, row_sums. */
-static uint32_t rotate_arrays(uint32_t dim, uint32_t rows, uint32_t lanes) {
-    return 2u * 4u * rows * dim + 8u * rows * OCTAVO_STEP_COUNT + 4u * lanes + 2u * 4u * rows;
-}
-
-/* Those of merge.comp: rows, group_rows, lane_values. */
-static uint32_t merge_arrays(uint32_t dim, uint32_t lanes) {
-    uint32_t groups = lanes > dim ? lanes / dim : 1u;
-    return 4u * dim + 4u * groups * dim + 4u * lanes;
-}
-
-/* Lines of a shader that declare shared memory: who adds one, adds it to the sums of this file too. */
+/* Shared arrays that a file of shaders/ declares: "shared TYPE name[..], name[..];", one line each. */
 static uint32_t count_shared_arrays(const char *shader) {
     char path[1024], line[1024];
     uint32_t count = 0u;
     snprintf(path, sizeof path, "%s/shaders/%s", OCTAVO_SOURCE_DIR, shader);
     FILE *file = fopen(path, "r");
     ck_assert_msg(file != NULL, "%s cannot be read", path);
-    while (fgets(line, sizeof line, file) != NULL) count += strncmp(line, "shared ", 7u) == 0 ? 1u : 0u;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "shared ", 7u) != 0) continue;
+        count += 1u;
+        for (const char *at = line; *at != ';' && *at != '\0'; ++at) count += *at == ',' ? 1u : 0u;
+    }
     fclose(file);
     return count;
 }
 
-START_TEST(shared_arrays_are_known) {
-    ck_assert_uint_eq(count_shared_arrays("walk.comp"), 17u);
-    ck_assert_uint_eq(count_shared_arrays("rotate.comp"), 6u);
-    ck_assert_uint_eq(count_shared_arrays("merge.comp"), 3u);
-    ck_assert_uint_eq(count_shared_arrays("pack.comp"), 0u);
+/* The checked-in module of walk_matrix.comp has the arrays that the source has; the emulation has more. */
+START_TEST(checked_in_module_has_the_arrays_of_its_source) {
+    uint32_t arrays = count_shared_arrays("walk_matrix.comp"), emulation = count_shared_arrays("lib/fragments.glsl");
+    ck_assert(arrays > 0u && emulation > 0u);
+    const uint32_t modules[] = {OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX_EMULATED};
+    for (uint32_t i = 0; i < COUNT(modules); ++i) {
+        const octavo_shader_module *module = &octavo_shader_modules[modules[i]];
+        octavo_test_shared_memory shared =
+            octavo_test_shared_memory_of(module->words, module->size / 4u, 0u, NULL, NULL);
+        ck_assert_msg(shared.problem == NULL, "%s: %s", module->name, shared.problem);
+        ck_assert_msg(shared.variables == (i == 0u ? arrays : arrays + emulation),
+                      "%s: %u shared arrays in the module, %u in walk_matrix.comp, %u of the emulation", module->name,
+                      shared.variables, arrays, emulation);
+    }
 }
 END_TEST
+
+/* What a plan of a variant compiles, for d 'dim', 3 bits. */
+static void check_pipelines(const usable_device *device, const octavo_kernel_variant *variant, uint32_t dim) {
+    const octavo_device_snapshot *s = &device->snapshot;
+    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
+    octavo_kernel_shape shape = {&layout, 4u, 1u, OCTAVO_PHASE_DECODE, OCTAVO_LOGITS_SOFTCAP};
+    octavo_kernel_tuning tuning;
+    ck_assert(octavo_kernel_tune(s, variant, &shape, 0u, &tuning));
+    octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&layout, variant, &tuning);
+    octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(&layout, &tuning);
+    octavo_gpu_pipeline_info pack = octavo_kernel_pack_info(&layout);
+    check_pipeline(&pack, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
+    ck_assert_uint_eq(constant_of(&pack, OCTAVO_SPEC_VALUE_PAD), dim);
+    ck_assert_uint_eq(declared_bytes(&pack), 0u);
+    ck_assert_uint_eq(walk.required_subgroup_size, tuning.subgroup_size);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_LOCAL_SIZE), tuning.lanes);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_ROWS), tuning.rows);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_KEY_PAD), dim);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_VALUE_PAD), dim);
+    ck_assert_uint_le(walk.binding_count, octavo_shader_modules[variant->module].binding_limit);
+    if (variant->fused) { /* it is all there is */
+        check_pipeline(&walk, s->max_compute_work_group_invocations, s->max_stage_storage_buffers);
+        ck_assert_uint_eq(walk.binding_count, 7u);
+        ck_assert_uint_le(walk.binding_count, OCTAVO_GPU_BINDINGS_MAX);
+        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_LOGITS), OCTAVO_LOGITS_SOFTCAP);
+        return;
+    }
+    check_pipeline(&walk, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
+    /* the merge takes what the device has */
+    check_pipeline(&merge, s->max_compute_work_group_invocations, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
+    ck_assert_uint_eq(constant_of(&merge, OCTAVO_SPEC_VALUE_PAD), dim);
+    ck_assert_uint_eq(constant_of(&merge, OCTAVO_SPEC_ROWS), tuning.rows);
+    ck_assert_uint_le(declared_bytes(&merge), FLOOR_SHARED_BYTES);
+}
 
 START_TEST(other_kernels_obey_the_floor_of_vulkan) {
     for (uint32_t dim = 32u; dim <= 256u; dim += 32u) {
@@ -309,38 +305,21 @@ START_TEST(other_kernels_obey_the_floor_of_vulkan) {
             octavo_gpu_pipeline_info rotate = octavo_kernel_rotate_info(dim, 3u, parts);
             uint32_t rows = constant_of(&rotate, OCTAVO_SPEC_ROWS),
                      lanes = constant_of(&rotate, OCTAVO_SPEC_LOCAL_SIZE);
-            check_pipeline(&rotate, FLOOR_INVOCATIONS);
+            check_pipeline(&rotate, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
             ck_assert_uint_eq(constant_of(&rotate, OCTAVO_SPEC_KEY_PAD), dim);
             ck_assert_uint_eq(rows, parts == 0u ? 4u : 1u);
             ck_assert_uint_eq(octavo_kernel_rotate_rows(parts), rows);
             ck_assert_uint_eq(lanes % rows, 0u); /* LANES_PER_ROW is whole */
-            ck_assert_uint_le(rotate_arrays(dim, rows, lanes), FLOOR_SHARED_BYTES);
+            ck_assert_uint_le(declared_bytes(&rotate), FLOOR_SHARED_BYTES);
         }
         for (uint32_t which = 0; which < FABRICATED_DEVICE_COUNT; ++which) {
             usable_device device;
-            if (!open_device(which, &device)) continue;
-            octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-            octavo_kernel_shape shape = {&layout, 4u, OCTAVO_PHASE_DECODE};
-            octavo_kernel_tuning tuning;
-            uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
-            variant_order(&device, 3u, 3u, order);
-            const octavo_kernel_variant *variant = &octavo_kernel_variants[order[0]];
-            ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &tuning));
-            octavo_gpu_pipeline_info infos[] = {octavo_kernel_walk_info(&layout, variant, &tuning),
-                                                octavo_kernel_merge_info(&layout, &tuning),
-                                                octavo_kernel_pack_info(&layout)};
-            for (uint32_t i = 0; i < COUNT(infos); ++i) {
-                /* the merge takes what the device has; walk and pack run everywhere */
-                bool is_merge = i == 1u;
-                check_pipeline(&infos[i],
-                               is_merge ? device.snapshot.max_compute_work_group_invocations : FLOOR_INVOCATIONS);
-                ck_assert_uint_eq(constant_of(&infos[i], OCTAVO_SPEC_VALUE_PAD), dim);
+            if (!fabricate_usable_device((fabricated_device)which, &device)) continue;
+            for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
+                const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
+                if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities) != NULL) continue;
+                check_pipelines(&device, variant, dim);
             }
-            ck_assert_uint_eq(infos[0].required_subgroup_size, tuning.subgroup_size);
-            ck_assert_uint_eq(constant_of(&infos[0], OCTAVO_SPEC_LOCAL_SIZE), tuning.lanes);
-            ck_assert_uint_eq(constant_of(&infos[0], OCTAVO_SPEC_ROWS), tuning.rows);
-            ck_assert_uint_eq(constant_of(&infos[1], OCTAVO_SPEC_ROWS), tuning.rows);
-            ck_assert_uint_le(merge_arrays(dim, tuning.merge_lanes), FLOOR_SHARED_BYTES);
         }
     }
 }
@@ -354,43 +333,48 @@ typedef struct expected_choice {
     const char *packed, *f16; /* the first variant for 3 bits, and for f16 pages */
     uint32_t lanes, decode_rows, prefill_rows;
     uint32_t tokens;
+    bool without_matrices; /* the capability is hidden */
 } expected_choice;
 
 /* d 128, K and V of 3 bits, 4 query heads for each KV head. */
 static const expected_choice table[] = {
-    {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u},
-    {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u},
-    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u}, /* sizes 64 and 128, no control */
-    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 1u},
-    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u}, /* no subgroup arithmetic */
-    {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, 1u},
-    {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u},
-    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u}, /* SIMD16 spills */
-    {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u},
-    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 8u, 2u}, /* no dot instruction */
-    {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 2u},
-    {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u},
-    {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u},
-    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 4u, 4u, 2u},
-    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 4u, 4u, 2u},
+    {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false},
+    {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false},
+    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false}, /* sizes 64 and 128, no control */
+    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 1u, false},
+    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false}, /* no subgroup arithmetic */
+    {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, 1u, false},
+    {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false},
+    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u, false}, /* SIMD16 spills */
+    {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u, false},
+    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 8u, 2u, false}, /* no dot instruction */
+    {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 2u, false},
+    {FABRICATED_TURING, "matrix", "matrix", 192u, 4u, 8u, 0u, false},
+    {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u, true},
+    {FABRICATED_HOPPER, "matrix", "matrix", 192u, 4u, 8u, 0u, false},
+    {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u, true},
+    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 4u, 4u, 2u, false},
+    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 4u, 4u, 2u, false},
 };
 
 START_TEST(named_choices) {
-    ck_assert_uint_eq(COUNT(table), FABRICATED_DEVICE_COUNT - 1u);
+    ck_assert_uint_eq(COUNT(table), FABRICATED_DEVICE_COUNT - 1u + 2u); /* two of them with and without matrices */
     for (uint32_t i = 0; i < COUNT(table); ++i) {
         const expected_choice *expected = &table[i];
         usable_device device;
         uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
-        ck_assert(open_device(expected->device, &device));
+        ck_assert(fabricate_usable_device(expected->device, &device));
+        if (expected->without_matrices) device.capabilities &= ~(uint32_t)OCTAVO_CAPABILITY_COOPERATIVE_MATRIX;
         octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
         variant_order(&device, 16u, 16u, order);
         const char *f16 = octavo_kernel_variants[order[0]].name;
         variant_order(&device, 3u, 3u, order);
         const octavo_kernel_variant *variant = &octavo_kernel_variants[order[0]];
         octavo_kernel_tuning decode, prefill;
-        octavo_kernel_shape shape = {&layout, 4u, OCTAVO_PHASE_DECODE};
+        octavo_kernel_shape shape = {&layout, 4u, 1u, OCTAVO_PHASE_DECODE, 0u};
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &decode));
         shape.phase = OCTAVO_PHASE_PREFILL;
+        shape.query_tokens = 512u;
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &prefill));
         bool is_expected = strcmp(variant->name, expected->packed) == 0 && strcmp(f16, expected->f16) == 0 &&
                            decode.lanes == expected->lanes && decode.rows == expected->decode_rows &&
@@ -405,17 +389,37 @@ END_TEST
 START_TEST(widest_shape_on_the_least_device) {
     usable_device device;
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
-    ck_assert(open_device(FABRICATED_ANDROID_2021, &device));
+    ck_assert(fabricate_usable_device(FABRICATED_ANDROID_2021, &device));
     ck_assert_uint_eq(variant_order(&device, 16u, 16u, order), 1u);
     choice c = {0};
     c.device = &device;
     c.variant = &octavo_kernel_variants[order[0]];
     c.layout = octavo_packed_layout_make(1u, 8u, 256u, 256u, 16u, 16u);
-    c.shape = (octavo_kernel_shape){&c.layout, 64u, OCTAVO_PHASE_PREFILL};
+    c.shape = (octavo_kernel_shape){&c.layout, 64u, 512u, OCTAVO_PHASE_PREFILL, 0u};
     ck_assert(octavo_kernel_tune(&device.snapshot, c.variant, &c.shape, 0u, &c.tuning));
     ck_assert_str_eq(c.variant->name, "f32_shared");
     check_numbers(&c);
     ck_assert_uint_ge(c.tuning.rows, 2u);
+}
+END_TEST
+
+/* Where shared memory is too small for the rows that are wanted, the matrix variants take fewer, as the others do. */
+START_TEST(fewer_rows_where_shared_memory_is_small) {
+    for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
+        for (uint32_t i = 0; i < COUNT(all_dims) * COUNT(all_groups) * 3u; ++i) {
+            static const uint32_t sizes[] = {16384u, 32768u, 49152u};
+            usable_device device;
+            ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+            device.snapshot.max_compute_shared_memory_size = sizes[i % 3u];
+            uint32_t dim = all_dims[i / 3u % COUNT(all_dims)], group = all_groups[i / 3u / COUNT(all_dims)];
+            choice drawn = {0}, *c = &drawn;
+            c->device = &device;
+            c->variant = &octavo_kernel_variants[v];
+            c->layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
+            c->shape = (octavo_kernel_shape){&c->layout, group, 300u, OCTAVO_PHASE_PREFILL, 0u};
+            EXPECT(check_rungs(c) > 0u);
+        }
+    }
 }
 END_TEST
 
@@ -429,10 +433,13 @@ START_TEST(spills_by_name) {
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {order_of_variants,       refusals_follow_capabilities,
-                            numbers_obey_the_limits, numbers_obey_the_floor_of_vulkan,
-                            shared_arrays_are_known, other_kernels_obey_the_floor_of_vulkan,
-                            named_choices,           widest_shape_on_the_least_device,
+    const TTest *tests[] = {numbers_obey_the_limits,
+                            numbers_obey_the_floor_of_vulkan,
+                            checked_in_module_has_the_arrays_of_its_source,
+                            other_kernels_obey_the_floor_of_vulkan,
+                            named_choices,
+                            widest_shape_on_the_least_device,
+                            fewer_rows_where_shared_memory_is_small,
                             spills_by_name};
     return run_tests("kernel_tuning", tests, sizeof tests / sizeof tests[0], 300.0);
 }

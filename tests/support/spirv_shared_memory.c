@@ -141,35 +141,42 @@ static void size_of(identifier *ids, uint32_t bound, const uint32_t *word, uint3
     }
 }
 
-uint64_t octavo_test_shared_memory(const uint32_t *words, size_t word_count, uint32_t spec_id, uint32_t spec_value,
-                                   const char **problem) {
-    *problem = NULL;
+static void decorate(identifier *id, uint32_t spec_id, uint32_t spec_count, const uint32_t *spec_ids,
+                     const uint32_t *spec_values) {
+    for (uint32_t i = 0; i < spec_count; i++) {
+        if (spec_ids[i] == spec_id) { /* decorations stand before the constants */
+            id->has_value = true;
+            id->value = spec_values[i];
+        }
+    }
+}
+
+octavo_test_shared_memory octavo_test_shared_memory_of(const uint32_t *words, size_t word_count, uint32_t spec_count,
+                                                       const uint32_t *spec_ids, const uint32_t *spec_values) {
+    octavo_test_shared_memory result = {0, 0, NULL};
     if (word_count < 5 || words[0] != SpvMagicNumber) {
-        *problem = "no SPIR-V module";
-        return 0;
+        result.problem = "no SPIR-V module";
+        return result;
     }
     uint32_t bound = words[3];
-    uint64_t total = 0;
     identifier *ids = calloc(bound, sizeof *ids);
     if (!ids) {
-        *problem = "out of memory";
-        return 0;
+        result.problem = "out of memory";
+        return result;
     }
-    for (size_t at = 5; at < word_count && !*problem;) {
+    for (size_t at = 5; at < word_count && !result.problem;) {
         const uint32_t *word = words + at;
         uint32_t length = word[0] >> 16, operation = word[0] & 0xffff;
         if (length == 0 || length > word_count - at) {
-            *problem = "an instruction runs over the end";
+            result.problem = "an instruction runs over the end";
             break;
         }
+        if (operation == SpvOpFunction) break; /* all declarations stand before */
         bool has_result = length > 2 && word[2] < bound;
         if (operation >= SpvOpTypeVoid && operation <= SpvOpTypePointer && length > 1 && word[1] < bound) {
             size_of(ids, bound, word, length);
         } else if (operation == SpvOpDecorate && length == 4 && word[1] < bound && word[2] == SpvDecorationSpecId) {
-            if (word[3] == spec_id) { /* decorations stand before the constants */
-                ids[word[1]].has_value = true;
-                ids[word[1]].value = spec_value;
-            }
+            decorate(&ids[word[1]], word[3], spec_count, spec_ids, spec_values);
         } else if ((operation == SpvOpConstant || operation == SpvOpSpecConstant) && length == 4 && has_result) {
             if (!ids[word[2]].has_value) ids[word[2]].value = word[3];
             ids[word[2]].has_value = true;
@@ -185,12 +192,13 @@ uint64_t octavo_test_shared_memory(const uint32_t *words, size_t word_count, uin
             specialise(ids, bound, word, length);
         } else if (operation == SpvOpVariable && length > 3 && word[3] == SpvStorageClassWorkgroup) {
             if (word[1] >= bound || !ids[word[1]].has_size)
-                *problem = "a workgroup variable of unknown size";
+                result.problem = "a workgroup variable of unknown size";
             else
-                total += ids[word[1]].size;
+                result.bytes += ids[word[1]].size;
+            result.variables += 1;
         }
         at += length;
     }
     free(ids);
-    return *problem ? 0 : total;
+    return result;
 }

@@ -1,0 +1,102 @@
+// The query rows of a tile in the basis of the codes, straight from the caller's tensor; a subgroup takes a row at a time.
+// Includer defines ROWS, HALVES, KEY_PAD, KEY_BITS, KEY_STEPS, TEAMS, uint head, team, shared uvec2 shared_query[], float
+// rows[ROWS * KEY_PAD], row_mean[ROWS], row_scale[ROWS], row_offset[ROWS], shared uint row_token[ROWS], row_head[ROWS], the
+// buffers uint queries[] and float records[].
+#ifndef OCTAVO_QUERY_ROWS_GLSL
+#define OCTAVO_QUERY_ROWS_GLSL
+
+void read_row(octavo_sequence_record sequence, uint r, bool exists, out float x[ROW_REGISTERS_MAX]) {
+    const uint element = OCTAVO_ATTENTION_QUERY_ELEMENT(push.flags);
+    const uint first = row_token[r] * push.query_token_stride + row_head[r] * push.query_head_stride;
+    UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
+        const uint channel = 32u * k + lane_in_subgroup();
+        const bool inside = exists && channel < push.key_dim;
+        x[k] = inside ? element_value(element, first + channel, queries[element_word(element, first + channel)]) : 0.0;
+    }
+}
+
+float dot_mean(octavo_sequence_record sequence, float x[ROW_REGISTERS_MAX]) {
+    float sum = 0.0;
+    UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
+        sum += x[k] * records[sequence.record + head * KEY_PAD + 32u * k + lane_in_subgroup()];
+    }
+    return subgroup_sum(sum);
+}
+
+// T^-T of the codec record; uses the row's place in rows[].
+void transform_row(octavo_sequence_record sequence, uint r, inout float x[ROW_REGISTERS_MAX]) {
+    // after the means and the transforms of the keys
+    const uint matrix = sequence.record + push.head_count * KEY_PAD * (1u + KEY_PAD) + head * KEY_PAD * KEY_PAD;
+    UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
+        rows[r * KEY_PAD + 32u * k + lane_in_subgroup()] = x[k];
+        x[k] = 0.0;
+    }
+    team_sync();
+    [[dont_unroll]] for (uint j = 0u; j < KEY_PAD; ++j) {
+        const float q = rows[r * KEY_PAD + j];
+        UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
+            x[k] += records[matrix + (32u * k + lane_in_subgroup()) * KEY_PAD + j] * q;
+        }
+    }
+    team_sync();
+}
+
+// A row as fragments A: normalised to the largest magnitude, each value divided by the power of two that its keys have
+// (see code_halves). Lane 4 g + t of fragment `step` has group t of 32 channels of row g, channels 4 c .. 4 c + 3 as pairs
+// (0, 2) and (1, 3) for codes, (0, 1) and (2, 3) for f16.
+void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
+    const uint own = lane_in_subgroup(), c = own >> 2;
+    const float power = float(1u << halves_shift(KEY_BITS, c));
+    const uint partner = RAW_KEYS ? 1u : 2u; // of a pair
+    float largest = 0.0, check = 0.0;
+    UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
+        largest = max(largest, abs(x[k]));
+        check += x[k] * 0.0;
+    }
+    largest = subgroup_max(largest);
+    check = subgroup_sum(check); // NaN where the row is not finite
+    const float factor = largest > 1.0e-30 ? 1.0 / largest : 0.0;
+    float offset = 0.0;
+    UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
+        const float y = unpackHalf2x16(packHalf2x16(vec2(x[k] * factor / power, 0.0))).x, other = shuffled(y, own ^ partner);
+        offset += y * power;
+        if ((own & partner) == 0u) {
+            const uint step = (k >> 2) * 8u + c;
+            shared_query[((r >> 3) * KEY_STEPS + step) * 32u + 4u * (r & 7u) + (k & 3u)][RAW_KEYS ? (own >> 1) & 1u : own & 1u] = packHalf2x16(vec2(y, other));
+        }
+    }
+    offset = subgroup_sum(offset);
+    if (own == 0u) {
+        row_offset[r] = offset * (KEY_ZERO * KEY_UNIT);
+        row_scale[r] = push.scale * (largest / KEY_UNIT) + check;
+        row_mean[r] = mean * push.scale;
+    }
+}
+
+// Ends with fragments, means, scales and offsets visible to all lanes; a row that is not there is 0.
+void load_query_rows(octavo_sequence_record sequence, octavo_query_tile tile) {
+    place_rows(sequence, tile, 0u, ROWS);
+    if (ROWS < 8u * HALVES || KEY_PAD % 128u != 0u) { // lanes without a row or a group
+        [[dont_unroll]] for (uint i = lane; i < HALVES * KEY_STEPS * 32u; i += gl_WorkGroupSize.x) {
+            shared_query[i] = uvec2(0u);
+        }
+    }
+    barrier();
+    const uint flags = sequence.record_flags;
+    [[dont_unroll]] for (uint r = team; r < ROWS; r += TEAMS) {
+        float x[ROW_REGISTERS_MAX], mean = 0.0;
+        read_row(sequence, r, r < tile.row_count, x);
+        if ((flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
+            mean = dot_mean(sequence, x);
+        }
+        if ((flags & OCTAVO_ROTATE_HAS_TRANSFORM) != 0u) {
+            transform_row(sequence, r, x);
+        } else if ((flags & OCTAVO_ROTATE_RAW) == 0u) {
+            flip_registers(KEY_PAD, sequence.seed, x);
+            mix_registers(KEY_PAD, x);
+        }
+        store_row(r, mean, x);
+    }
+    barrier();
+}
+#endif

@@ -1,0 +1,192 @@
+/* Which variant runs on which device, and in which order they are tried: pure, on fabricated snapshots. */
+#include "attention/kernel_variants.h"
+#include "fabricated_devices.h"
+#include "gpu/device_plan.h"
+#include "run_tests.h"
+
+#include <string.h>
+
+static const uint32_t all_bits[] = {2, 3, 4, 16};
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static uint32_t variant_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits,
+                              uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
+    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, key_bits, value_bits, order);
+}
+
+/* --- order -----------------------------------------------------------------------------------------------------------
+ */
+
+/* A variant is tried when the device can run it and it is made to be fast. */
+static bool belongs_in_order(const usable_device *device, const octavo_kernel_variant *variant) {
+    return variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX &&
+           octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities) == NULL;
+}
+
+static void check_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits) {
+    uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT], places[OCTAVO_KERNEL_VARIANT_COUNT];
+    uint32_t count = variant_order(device, key_bits, value_bits, order);
+    const char *name = device->snapshot.name;
+    ck_assert_uint_ge(count, 1u);
+    ck_assert_uint_le(count, OCTAVO_KERNEL_VARIANT_COUNT);
+    for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
+        places[v] = UINT32_MAX;
+        for (uint32_t i = 0; i < count; ++i) {
+            if (order[i] != v) continue;
+            ck_assert_msg(places[v] == UINT32_MAX, "%s: variant %u twice", name, v);
+            places[v] = i;
+        }
+        const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
+        ck_assert_msg(belongs_in_order(device, variant) == (places[v] != UINT32_MAX), "%s K %u V %u: %s", name,
+                      key_bits, value_bits, variant->name);
+    }
+    bool int_first = device->snapshot.int_dot_accelerated && (key_bits != 16u || value_bits != 16u);
+    for (uint32_t i = 1; i < count; ++i) {
+        const octavo_kernel_variant *before = &octavo_kernel_variants[order[i - 1u]];
+        const octavo_kernel_variant *after = &octavo_kernel_variants[order[i]];
+        ck_assert_msg(after->arithmetic != OCTAVO_KERNEL_MATRIX, "%s: %s before %s", name, before->name, after->name);
+        if (before->arithmetic == OCTAVO_KERNEL_MATRIX) continue;
+        if (before->arithmetic != after->arithmetic) {
+            ck_assert_msg((before->arithmetic == OCTAVO_KERNEL_INT_DOT) == int_first, "%s K %u V %u: %s before %s",
+                          name, key_bits, value_bits, before->name, after->name);
+        } else {
+            ck_assert_msg(before->one_subgroup && !after->one_subgroup, "%s: %s before %s", name, before->name,
+                          after->name);
+        }
+    }
+}
+
+START_TEST(order_of_variants) {
+    uint32_t usable = 0u;
+    for (uint32_t which = 0; which < FABRICATED_DEVICE_COUNT; ++which) {
+        usable_device device;
+        if (!fabricate_usable_device((fabricated_device)which, &device)) continue;
+        usable += 1u;
+        for (uint32_t k = 0; k < COUNT(all_bits); ++k) {
+            for (uint32_t v = 0; v < COUNT(all_bits); ++v) check_order(&device, all_bits[k], all_bits[v]);
+        }
+    }
+    ck_assert_uint_eq(usable, FABRICATED_DEVICE_COUNT - 1u);
+}
+END_TEST
+
+typedef struct expected_variant {
+    const char *name;
+    uint32_t needs; /* capabilities */
+    octavo_kernel_arithmetic arithmetic;
+    bool one_subgroup, fused;
+} expected_variant;
+
+#define MATRIX_CAPABILITIES                                                                                            \
+    (OCTAVO_CAPABILITY_SUBGROUP | OCTAVO_CAPABILITY_COOPERATIVE_MATRIX | OCTAVO_CAPABILITY_FLOAT16)
+static const expected_variant all_variants[] = {
+    {"matrix", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, true},
+    {"int8_subgroup", OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false},
+    {"int8_shared", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false},
+    {"f32_subgroup", OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false},
+    {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false},
+    {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true},
+};
+
+/* A capability that is taken away takes its variants away; two need none. */
+START_TEST(refusals_follow_capabilities) {
+    static const uint32_t bits[] = {OCTAVO_CAPABILITY_INT_DOT, OCTAVO_CAPABILITY_SUBGROUP,
+                                    OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, OCTAVO_CAPABILITY_FLOAT16};
+    usable_device device;
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+    ck_assert_uint_eq(COUNT(all_variants), OCTAVO_KERNEL_VARIANT_COUNT);
+    for (uint32_t v = 0; v < COUNT(all_variants); ++v) {
+        const expected_variant *expected = &all_variants[v];
+        const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
+        ck_assert_str_eq(variant->name, expected->name);
+        ck_assert_int_eq(variant->arithmetic, expected->arithmetic);
+        ck_assert(variant->one_subgroup == expected->one_subgroup && variant->fused == expected->fused);
+        for (uint32_t have = 0; have < 1u << COUNT(bits); ++have) {
+            uint32_t capabilities = 0u;
+            for (uint32_t i = 0; i < COUNT(bits); ++i) capabilities |= (have >> i & 1u) != 0u ? bits[i] : 0u;
+            bool can = octavo_kernel_variant_refusal(variant, &device.snapshot, capabilities) == NULL;
+            ck_assert_msg(can == ((expected->needs & ~capabilities) == 0u), "%s with capabilities %u", expected->name,
+                          have);
+        }
+    }
+}
+END_TEST
+
+static bool runs_on(const char *name, const octavo_device_snapshot *snapshot) {
+    for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
+        const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
+        if (strcmp(variant->name, name) != 0) continue;
+        return octavo_kernel_variant_refusal(variant, snapshot, UINT32_MAX) == NULL;
+    }
+    ck_abort_msg("there is no %s", name);
+    return false;
+}
+
+/* The shape of the products, as the device lists them: another in any respect is not it. */
+START_TEST(matrix_wants_its_shape) {
+    for (uint32_t change = 0; change < 10u; ++change) {
+        usable_device device;
+        ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+        octavo_gpu_matrix_shape *shape = &device.snapshot.matrix_shapes[0];
+        ck_assert(shape->m == 16u && shape->n == 8u && shape->k == 16u && runs_on("matrix", &device.snapshot));
+        octavo_gpu_matrix_shape whole = *shape;
+        if (change == 0u) shape->m = 8u;
+        if (change == 1u) shape->n = 16u;
+        if (change == 2u) shape->k = 8u;
+        if (change == 3u) shape->a = VK_COMPONENT_TYPE_SINT8_KHR;
+        if (change == 4u) shape->b = VK_COMPONENT_TYPE_SINT8_KHR;
+        if (change == 5u) shape->c = VK_COMPONENT_TYPE_FLOAT16_KHR;
+        if (change == 6u) shape->result = VK_COMPONENT_TYPE_FLOAT16_KHR;
+        if (change == 7u) shape->scope = VK_SCOPE_WORKGROUP_KHR;
+        if (change == 8u) *shape = device.snapshot.matrix_shapes[1]; /* the int8 ones only */
+        if (change == 9u) device.snapshot.matrix_shape_count = 0u;
+        ck_assert_msg(!runs_on("matrix", &device.snapshot), "change %u", change);
+        ck_assert(runs_on("matrix_emulated", &device.snapshot) && runs_on("int8_subgroup", &device.snapshot));
+        device.snapshot.matrix_shapes[device.snapshot.matrix_shape_count++] = whole; /* anywhere in the list */
+        ck_assert_msg(runs_on("matrix", &device.snapshot), "change %u", change);
+    }
+}
+END_TEST
+
+START_TEST(matrix_wants_subgroups_of_32) {
+    static const struct {
+        uint32_t smallest, largest;
+        bool can;
+    } sizes[] = {{32, 32, true}, {8, 32, true}, {32, 64, true}, {16, 128, true}, {16, 16, false}, {64, 64, false}};
+    static const VkSubgroupFeatureFlags operations[] = {VK_SUBGROUP_FEATURE_SHUFFLE_BIT, VK_SUBGROUP_FEATURE_VOTE_BIT};
+    usable_device device;
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+    for (uint32_t i = 0; i < COUNT(sizes); ++i) {
+        device.snapshot.min_subgroup_size = sizes[i].smallest;
+        device.snapshot.max_subgroup_size = sizes[i].largest;
+        ck_assert_msg(runs_on("matrix", &device.snapshot) == sizes[i].can, "%u .. %u", sizes[i].smallest,
+                      sizes[i].largest);
+    }
+    device.snapshot.min_subgroup_size = device.snapshot.max_subgroup_size = 32u;
+    for (uint32_t i = 0; i < COUNT(operations); ++i) {
+        device.snapshot.subgroup_operations ^= operations[i];
+        ck_assert_msg(!runs_on("matrix", &device.snapshot), "without subgroup operation %u", operations[i]);
+        device.snapshot.subgroup_operations ^= operations[i];
+    }
+    ck_assert(runs_on("matrix", &device.snapshot));
+}
+END_TEST
+
+/* The queries, the codec records, the outputs and the log-sum-exps beside pool, lists and scratch. */
+START_TEST(one_dispatch_wants_seven_buffers) {
+    usable_device device;
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+    for (uint32_t buffers = OCTAVO_GPU_MIN_STORAGE_BUFFERS; buffers <= 16u; ++buffers) {
+        device.snapshot.max_stage_storage_buffers = buffers;
+        ck_assert(runs_on("matrix", &device.snapshot) == (buffers >= 7u));
+        ck_assert(runs_on("matrix_emulated", &device.snapshot) == (buffers >= 7u));
+        ck_assert(runs_on("int8_subgroup", &device.snapshot) && runs_on("f32_shared", &device.snapshot));
+    }
+}
+END_TEST
+
+int main(void) {
+    const TTest *tests[] = {order_of_variants, refusals_follow_capabilities, matrix_wants_its_shape,
+                            matrix_wants_subgroups_of_32, one_dispatch_wants_seven_buffers};
+    return run_tests("kernel_variants", tests, sizeof tests / sizeof tests[0], 60.0);
+}
