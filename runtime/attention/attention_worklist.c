@@ -320,6 +320,7 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
     if (chunk == 0u) chunk = 1u;
     /* No share may outlast a dispatch's budget by itself; rather than that a smaller slice, while there is one. */
     uint64_t budget = plan->tuning.slice_work / ((uint64_t)plan->tuning.rows * OCTAVO_TILE_TOKENS * heads);
+    if (plan->tuning.tiles_max != 0u && budget > plan->tuning.tiles_max) budget = plan->tuning.tiles_max;
     if (budget == 0u) budget = 1u;
     if (budget > UINT32_MAX) budget = UINT32_MAX;
     if (chunk > budget) chunk = budget;

@@ -26,6 +26,10 @@ static const tuning_row intel = {8u, 4u, 1u, 16u, 131072u, 32u, UINT64_C(1) << 3
 static const tuning_row software = {32u, 4u, 2u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
 static const tuning_row mobile = {32u, 4u, 1u, 4u, 32768u, 8u, UINT64_C(1) << 29};
 
+/* llvmpipe ends all loops of an invocation after 65535 iterations in total, without a word (gallivm:
+ * LP_MAX_TGSI_LOOP_ITERATIONS); a tile takes about thirty. */
+#define SOFTWARE_TILES_MAX 512u
+
 /* Subgroups of a workgroup of the matrix walk: as many as are resident on a core (H200, 65536 tokens, GQA 8: 12 take 42
  * us, twice 6 46 us, thrice 4 65 us). */
 #define MATRIX_TEAMS 12u
@@ -129,6 +133,7 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
     tuning->workgroups = cores * (12u / teams); /* 168 registers a lane */
     tuning->slice_work = row->slice_work;
+    if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) tuning->tiles_max = SOFTWARE_TILES_MAX / 16u;
     tuning->merge_lanes = 32u;
     tuning->logits = shape->logits;
     return true;
@@ -161,6 +166,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
     tuning->workgroups = cores * resident_workgroups(row, tuning->shared_bytes);
     tuning->slice_work = row->slice_work;
+    if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) tuning->tiles_max = SOFTWARE_TILES_MAX;
     /* many lanes read many partial results at once */
     uint32_t merge_lanes = shape->phase == OCTAVO_PHASE_DECODE ? 512u : 128u;
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) merge_lanes = 32u;
