@@ -49,6 +49,7 @@ const uint STEP_WEIGHTS = HALVES * 2u;
 const bool RAW_KEYS = KEY_BITS == 16u, RAW_VALUES = VALUE_BITS == 16u; // f16, not codes
 const uint KEY_WORDS = RAW_KEYS ? 1u : KEY_GROUPS * KEY_BITS;               // of a lane and token
 const uint CHANNEL_SETS = VALUE_PAD / 32u;                  // a lane has four channels of each
+const uint RAW_VALUE_QUADS = RAW_VALUES ? 4u * CHANNEL_SETS : 4u; // words of four channels each, f16
 const uint WIDEST_PAD = KEY_PAD > VALUE_PAD ? KEY_PAD : VALUE_PAD;
 const uint STAGE = TEAMS * 32u;
 const float HALF_UNIT = 1.0 / 16777216.0; // of a subnormal f16
@@ -312,13 +313,11 @@ uint finite_halves(uint pair) {
 
 // f16 values. Those that are not finite are left out of the products, where they would reach rows that do not see their
 // token; returns the tokens (of this lane's eight) that have some.
-uint add_raw(uint page, uint m, uvec2 weights[STEP_WEIGHTS]) {
+uint add_raw(uvec4 values[RAW_VALUE_QUADS], uvec2 weights[STEP_WEIGHTS]) {
     uint bad = 0u;
-    const uint value_at = tile_base(page) + VALUE_TILE / 4u + (16u * t + 4u * m) * (VALUE_PAD / 4u) + g;
     UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
         UNROLL for (uint e = 0u; e < 2u; ++e) {
-            uvec4 low = pool4[value_at + 2u * e * (VALUE_PAD / 4u) + 8u * s];
-            uvec4 high = pool4[value_at + (2u * e + 1u) * (VALUE_PAD / 4u) + 8u * s];
+            uvec4 low = values[(4u * s + 2u * e) % RAW_VALUE_QUADS], high = values[(4u * s + 2u * e + 1u) % RAW_VALUE_QUADS];
             bool any_bad = false;
             UNROLL for (uint j = 0u; j < 4u; ++j) {
                 any_bad = any_bad || has_infinite_half(low[j]) || has_infinite_half(high[j]);
@@ -378,6 +377,15 @@ void walk_step(uint page, uint token_tile, uint m, bool edge, bool has_next, uin
         load_step(next_page, next_m);
     }
 
+    uvec4 raw_values[RAW_VALUE_QUADS];
+    if (RAW_VALUES) { // on their way during the scores
+        const uint value_at = tile_base(page) + VALUE_TILE / 4u + (16u * t + 4u * m) * (VALUE_PAD / 4u) + g;
+        UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
+            UNROLL for (uint n = 0u; n < 4u; ++n) {
+                raw_values[(4u * s + n) % RAW_VALUE_QUADS] = pool4[value_at + n * (VALUE_PAD / 4u) + 8u * s];
+            }
+        }
+    }
     fragment_c scores[4];
     UNROLL for (uint i = 0u; i < 4u; ++i) {
         scores[i][0] = scores[i][1] = -logit_offset[0];
@@ -424,7 +432,7 @@ void walk_step(uint page, uint token_tile, uint m, bool edge, bool has_next, uin
         }
     }
     if (RAW_VALUES) {
-        const uint bad = add_raw(page, m, weights);
+        const uint bad = add_raw(raw_values, weights);
         if (any_lane(bad != 0u)) {
             poison_rows(bad, x, edge);
         }

@@ -116,14 +116,22 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
     const tuning_row *row = row_of(snapshot);
     const uint32_t rows_max = 8u;
-    uint32_t teams = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX ? 1u : MATRIX_TEAMS;
-    while (teams > 1u && 32u * teams > snapshot->max_compute_work_group_invocations) teams /= 2u;
+    const bool emulated = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
+    uint32_t teams = emulated ? 1u : MATRIX_TEAMS,
+             subgroups = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
+    while (teams > 1u &&
+           (32u * teams > snapshot->max_compute_work_group_invocations ||
+            32u * teams > snapshot->max_compute_work_group_size[0] || (subgroups != 0u && teams > subgroups)))
+        teams /= 2u;
     tuning->lanes = 32u * teams;
-    tuning->subgroup_size = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX ? 0u : 32u;
+    tuning->subgroup_size = emulated ? 0u : 32u;
     uint64_t wanted = (uint64_t)shape->group * shape->query_tokens;
     tuning->rows = rows_max;
     if (wanted < rows_max && shape->phase == OCTAVO_PHASE_DECODE)
         tuning->rows = power_of_two_at_least((uint32_t)wanted);
+    while (tuning->rows > 1u &&
+           walk_shared_bytes(variant, shape->layout, tuning) > snapshot->max_compute_shared_memory_size)
+        tuning->rows /= 2u;
     if (rung > 3u || tuning->rows >> rung == 0u) return false;
     tuning->rows >>= rung;
     tuning->shared_bytes = walk_shared_bytes(variant, shape->layout, tuning);
@@ -133,7 +141,7 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
     tuning->workgroups = cores * (12u / teams); /* 168 registers a lane */
     tuning->slice_work = row->slice_work;
-    if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) tuning->tiles_max = SOFTWARE_TILES_MAX / 16u;
+    if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 16u;
     tuning->merge_lanes = 32u;
     tuning->logits = shape->logits;
     return true;
