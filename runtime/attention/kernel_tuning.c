@@ -110,6 +110,16 @@ static uint32_t resident_workgroups(const tuning_row *row, uint32_t shared_bytes
     return fit > 0u ? fit : 1u;
 }
 
+/* What fills the device, with the lanes and shared memory of *tuning. */
+static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                                   const octavo_kernel_tuning *tuning) {
+    const tuning_row *row = row_of(snapshot);
+    uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
+    if (!variant->fused) return cores * resident_workgroups(row, tuning->shared_bytes);
+    uint32_t teams = tuning->lanes / 32u; /* 168 registers a lane */
+    return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
+}
+
 /* Teams of 32 lanes that share a query tile; the emulation is one team. A fragment has room for sixteen rows, but eight
  * a tile are faster (H200, 65536 tokens, 16 rows: 73 us as two tiles, 175 us as one). A rung less is half the rows. */
 static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
@@ -138,8 +148,7 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     if (tuning->lanes > snapshot->max_compute_work_group_invocations ||
         tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
         return false;
-    uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
-    tuning->workgroups = cores * (12u / teams); /* 168 registers a lane */
+    tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
     tuning->slice_work = row->slice_work;
     if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 16u;
     tuning->merge_lanes = 32u;
@@ -170,9 +179,8 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     for (uint32_t i = 0; i < rung; ++i) {
         if (!step_down(tuning, rows_min)) return false;
     }
-    uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
     tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
-    tuning->workgroups = cores * resident_workgroups(row, tuning->shared_bytes);
+    tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
     tuning->slice_work = row->slice_work;
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) tuning->tiles_max = SOFTWARE_TILES_MAX;
     /* many lanes read many partial results at once */
@@ -184,6 +192,74 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     }
     tuning->merge_lanes = merge_lanes;
     return true;
+}
+
+#define WORKGROUPS_MAX (1u << 20)
+#define MATRIX_LANES_MAX 1024u
+
+static bool is_power_of_two(uint32_t x) {
+    return x != 0u && (x & (x - 1u)) == 0u;
+}
+
+static const char *override_lanes(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                                  uint32_t lanes, octavo_kernel_tuning *tuning) {
+    if (variant->arithmetic != OCTAVO_KERNEL_MATRIX) return "lanes: only the variant matrix has a choice";
+    if (lanes % 32u != 0u || lanes > MATRIX_LANES_MAX) return "lanes: not a multiple of 32 up to 1024";
+    uint32_t subgroups = snapshot->max_compute_workgroup_subgroups;
+    if (lanes > snapshot->max_compute_work_group_invocations || lanes > snapshot->max_compute_work_group_size[0] ||
+        (subgroups != 0u && lanes / 32u > subgroups))
+        return "lanes: more than a workgroup has on this device";
+    tuning->lanes = lanes;
+    return NULL;
+}
+
+/* walk.comp deals rows to groups of 32 lanes; walk_matrix.comp has the 16 rows of a fragment. */
+static const char *override_rows(const octavo_kernel_variant *variant, uint32_t rows, octavo_kernel_tuning *tuning) {
+    uint32_t rows_max = variant->fused ? 16u : 8u;
+    if (!is_power_of_two(rows) || rows > rows_max)
+        return variant->fused ? "rows: none of 1, 2, 4, 8, 16" : "rows: none of 1, 2, 4, 8";
+    if (!variant->fused && rows < tuning->lanes / 32u) return "rows: fewer than subgroups of this size ask for";
+    tuning->rows = rows;
+    return NULL;
+}
+
+static const char *override_unpack(const octavo_kernel_variant *variant, uint32_t unpack,
+                                   octavo_kernel_tuning *tuning) {
+    if (variant->fused) return "unpack: the matrix variants have no choice";
+    if (!is_power_of_two(unpack) || unpack > 4u) return "unpack: none of 1, 2, 4";
+    tuning->tokens = unpack;
+    return NULL;
+}
+
+const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                                   const octavo_kernel_shape *shape, const octavo_tuning_row *row,
+                                   octavo_kernel_tuning *tuning) {
+    octavo_kernel_tuning changed = *tuning;
+    const char *problem = NULL;
+    if (row->lanes != 0u) problem = override_lanes(snapshot, variant, row->lanes, &changed);
+    if (problem == NULL && row->rows != 0u) problem = override_rows(variant, row->rows, &changed);
+    if (problem == NULL && row->unpack != 0u) problem = override_unpack(variant, row->unpack, &changed);
+    if (problem != NULL) return problem;
+    changed.shared_bytes = walk_shared_bytes(variant, shape->layout, &changed);
+    if (changed.shared_bytes > snapshot->max_compute_shared_memory_size)
+        return "it takes more shared memory than a workgroup has on this device";
+    changed.workgroups = filling_workgroups(snapshot, variant, &changed);
+    if (row->workgroups > WORKGROUPS_MAX) return "workgroups: more than 1048576";
+    if (row->workgroups != 0u) changed.workgroups = row->workgroups;
+    if (row->slice_work != 0u) changed.slice_work = row->slice_work;
+    *tuning = changed;
+    return NULL;
+}
+
+octavo_tuning_row octavo_kernel_settings(const octavo_kernel_variant *variant, const octavo_kernel_tuning *tuning) {
+    octavo_tuning_row row;
+    memset(&row, 0, sizeof row);
+    if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) row.lanes = tuning->lanes;
+    row.rows = tuning->rows;
+    if (!variant->fused) row.unpack = tuning->tokens;
+    row.workgroups = tuning->workgroups;
+    row.slice_work = tuning->slice_work;
+    return row;
 }
 
 bool octavo_kernel_is_spill(const char *statistic_name, double value) {
