@@ -64,17 +64,40 @@ typedef struct octavo_attention_info {
                                    slices; what one query token takes is the least */
     uint32_t workgroup_target;  /* workgroups that a call is cut into, about, if it can be; 0: what suits the device */
     uint64_t slice_work;        /* most query rows times tokens in one dispatch (drivers kill long ones); 0: what suits */
+    const char *tuning;         /* NULL or rows of numbers for the kernels, see below; read during the call */
 } octavo_attention_info;
 #define OCTAVO_ATTENTION_INFO_INIT                                                                                     \
     {                                                                                                                  \
         sizeof(octavo_attention_info), 0, 1, 1, 1, OCTAVO_PHASE_AUTO, {VK_TRUE, 0, 0, 0}, 0.0f, 0.0f,                  \
-            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0                                                                \
+            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0                                                             \
     }
+
+/* Tuning rows are text, one a line, words name=value with blanks between; '#' where a word could begin starts a comment.
+ *
+ *   device="NVIDIA H200" variant=matrix key=128 value=128 kv=3/3 group=4 tokens=1 rows=4 workgroups=132 # 11.2 us
+ *
+ * Selectors say where a row holds; one that is left out holds everywhere:
+ *   device   the name in octavo_device_description, in quotes when it has blanks; in quotes a backslash stands for the
+ *            byte after it
+ *   variant  a name of octavo_attention_variant_name; others match nothing
+ *   key, value  key_dim and value_dim of the cache
+ *   kv       bits of K and of V: 2, 3, 4 or f16
+ *   group    query heads for each KV head
+ *   tokens   query tokens of a sequence: query_capacity / sequence_capacity, rounded up
+ * Settings take the place of the library's numbers, each alone:
+ *   lanes       of a workgroup, a multiple of 32 up to 1024; only of the variant matrix
+ *   rows        query rows of a tile: 1, 2, 4 or 8, of the matrix variants also 16
+ *   unpack      tokens, and channels, that a lane unpacks at once: 1, 2 or 4; not of the matrix variants
+ *   workgroups  that a call is cut into, about, up to 1048576; workgroup_target in octavo_attention_info goes before it
+ *   slice_work  as in octavo_attention_info, which goes before it
+ * The first row that matches device, variant and shape is used. It is proven like the library's own numbers. One that
+ * does not fit the device's limits, does not compile or computes wrong results is ignored with a warning, and the next
+ * one that matches is tried. Rows do not change which variant is chosen. `octavo bench --tune` writes them. */
 
 /* Chooses, compiles and proves the pipelines (submits under the queue lock and waits), allocates scratch memory. A
  * variant that fails to compile or computes wrong results is skipped with a warning. The cache outlives the plan.
  * OCTAVO_UNSUPPORTED: no variant works, or the forced one cannot run here (the log says why). OCTAVO_INVALID_ARGUMENT
- * also for a variant that the build does not have. */
+ * also for a variant that the build does not have, and for tuning that does not parse (the log names line and word). */
 OCTAVO_API octavo_status octavo_attention_create(const octavo_attention_info *info, octavo_attention **attention);
 /* The GPU must be done with it. */
 OCTAVO_API void octavo_attention_destroy(octavo_attention *attention);
@@ -86,6 +109,9 @@ OCTAVO_API const char *octavo_attention_variant_name(uint32_t index);
 OCTAVO_API const char *octavo_attention_variant_refusal(const octavo_device *device, uint32_t index, octavo_phase phase);
 /* The variant that the plan uses. */
 OCTAVO_API const char *octavo_attention_variant(const octavo_attention *attention);
+/* The numbers that the plan uses, as a tuning row for its device, variant and shape, without the end of the line. It
+ * lives as long as the plan. */
+OCTAVO_API const char *octavo_attention_tuning(const octavo_attention *attention);
 /* The phase that the plan resolved to: never OCTAVO_PHASE_AUTO. */
 OCTAVO_API octavo_phase octavo_attention_phase(const octavo_attention *attention);
 

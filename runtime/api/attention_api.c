@@ -75,6 +75,10 @@ octavo_phase octavo_attention_phase(const octavo_attention *attention) {
     return attention->info.phase;
 }
 
+const char *octavo_attention_tuning(const octavo_attention *attention) {
+    return attention->tuning_text;
+}
+
 static octavo_status check_output(const octavo_device *device, const octavo_attention *attention,
                                   const octavo_attention_run *run, uint64_t tokens) {
     uint32_t dim = attention->cache->layout.value_dim;

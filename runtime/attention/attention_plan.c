@@ -80,6 +80,7 @@ static octavo_status create_scratch(octavo_attention *plan) {
 static void resolve(octavo_attention *plan, const octavo_attention_info *info) {
     plan->info = *info;
     plan->info.variant = NULL;
+    plan->info.tuning = NULL;
     plan->cache = info->cache;
     plan->group = info->query_head_count / plan->cache->layout.kv_heads;
     if (info->phase == OCTAVO_PHASE_AUTO) {
@@ -148,22 +149,38 @@ static bool spills(const octavo_device *device, const octavo_gpu_pipeline *pipel
     return false;
 }
 
-/* The first rung that the driver's compiler takes without spilling, as far as it tells; the last one where all spill.
- */
-static octavo_status climb_down(const octavo_attention_info *info, const octavo_kernel_variant *variant,
-                                octavo_attention **attention) {
-    octavo_cache *cache = info->cache;
+static octavo_kernel_shape shape_of(const octavo_attention_info *info) {
     octavo_attention probe; /* only to resolve the phase and the group */
     memset(&probe, 0, sizeof probe);
     resolve(&probe, info);
     uint32_t tokens = (info->query_capacity + info->sequence_capacity - 1u) / info->sequence_capacity;
-    octavo_kernel_shape shape = {&cache->layout, probe.group, tokens, probe.info.phase,
+    octavo_kernel_shape shape = {&info->cache->layout, probe.group, tokens, probe.info.phase,
                                  (info->softcap > 0.0f ? OCTAVO_LOGITS_SOFTCAP : 0u) |
                                      (info->empty_row == OCTAVO_EMPTY_ROW_UNIFORM ? OCTAVO_LOGITS_UNIFORM : 0u)};
+    return shape;
+}
+
+/* The first rung that the driver's compiler takes without spilling, as far as it tells; the last one where all spill.
+ * row: whose settings take the place of each rung's; NULL: none. */
+static octavo_status climb_down(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                                const octavo_tuning_row *row, octavo_attention **attention) {
+    octavo_cache *cache = info->cache;
+    const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(cache->device);
+    octavo_kernel_shape shape = shape_of(info);
     octavo_status status = OCTAVO_UNSUPPORTED;
-    octavo_kernel_tuning tuning;
+    octavo_kernel_tuning tuning, before;
+    memset(&before, 0, sizeof before);
     uint32_t rung = 0;
-    for (; octavo_kernel_tune(octavo_gpu_snapshot(cache->device), variant, &shape, rung, &tuning); ++rung) {
+    for (; octavo_kernel_tune(snapshot, variant, &shape, rung, &tuning); ++rung) {
+        const char *problem = row != NULL ? octavo_kernel_override(snapshot, variant, &shape, row, &tuning) : NULL;
+        if (problem != NULL) {
+            if (*attention != NULL) break;
+            octavo_gpu_log(cache->device, OCTAVO_LOG_WARNING, "tuning: line %llu is ignored: %s",
+                           (unsigned long long)row->line, problem);
+            return OCTAVO_UNSUPPORTED;
+        }
+        if (rung > 0u && tuning.rows == before.rows && tuning.tokens == before.tokens) continue; /* the row's */
+        before = tuning;
         octavo_attention *smaller;
         octavo_status tried = octavo_attention_plan_create_with(info, variant, &tuning, NULL, &smaller);
         if (tried != OCTAVO_SUCCESS) {
@@ -184,12 +201,15 @@ static octavo_status climb_down(const octavo_attention_info *info, const octavo_
     return status;
 }
 
-/* One variant from tuning to proof. */
-static octavo_status try_variant(const octavo_attention_info *info, const octavo_kernel_variant *variant,
-                                 octavo_attention **attention) {
-    octavo_status status = climb_down(info, variant, attention);
-    if (status != OCTAVO_SUCCESS || info->skip_proof) return status;
-    status = octavo_attention_plan_prove(*attention);
+static bool is_final(octavo_status status) {
+    return status == OCTAVO_SUCCESS || status == OCTAVO_DEVICE_LOST || status == OCTAVO_OUT_OF_HOST_MEMORY;
+}
+
+/* From tuning to proof. */
+static octavo_status try_row(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                             const octavo_tuning_row *row, octavo_attention **attention) {
+    octavo_status status = climb_down(info, variant, row, attention);
+    if (status == OCTAVO_SUCCESS && !info->skip_proof) status = octavo_attention_plan_prove(*attention);
     if (status != OCTAVO_SUCCESS) {
         octavo_attention_plan_destroy(*attention);
         *attention = NULL;
@@ -197,8 +217,52 @@ static octavo_status try_variant(const octavo_attention_info *info, const octavo
     return status;
 }
 
-static bool is_final(octavo_status status) {
-    return status == OCTAVO_SUCCESS || status == OCTAVO_DEVICE_LOST || status == OCTAVO_OUT_OF_HOST_MEMORY;
+static octavo_tuning_place place_of(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                                    const octavo_kernel_shape *shape) {
+    const octavo_packed_layout *layout = shape->layout;
+    octavo_tuning_place place = {octavo_gpu_snapshot(info->cache->device)->name,
+                                 variant->name,
+                                 layout->key_dim,
+                                 layout->value_dim,
+                                 layout->key_bits,
+                                 layout->value_bits,
+                                 shape->group,
+                                 shape->query_tokens};
+    return place;
+}
+
+/* One variant, with the first row of the text that matches and works, or without one. */
+static octavo_status try_variant(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                                 octavo_attention **attention) {
+    octavo_kernel_shape shape = shape_of(info);
+    octavo_tuning_place place = place_of(info, variant, &shape);
+    octavo_tuning_reader reader = {info->tuning != NULL ? info->tuning : "", 0, ""};
+    octavo_tuning_row row;
+    octavo_status status = OCTAVO_UNSUPPORTED;
+    while (!is_final(status) && octavo_tuning_text_next(&reader, &row) == OCTAVO_TUNING_ROW) {
+        if (!octavo_tuning_text_matches(&row, &place)) continue;
+        status = try_row(info, variant, &row, attention);
+        if (!is_final(status))
+            octavo_gpu_log(info->cache->device, OCTAVO_LOG_WARNING,
+                           "tuning: line %llu does not work for variant %s: %s", (unsigned long long)row.line,
+                           variant->name, octavo_status_string(status));
+    }
+    if (!is_final(status)) status = try_row(info, variant, NULL, attention);
+    if (status != OCTAVO_SUCCESS) return status;
+    octavo_tuning_row settings = octavo_kernel_settings(variant, &(*attention)->tuning);
+    octavo_tuning_text_write(&place, &settings, (*attention)->tuning_text);
+    return OCTAVO_SUCCESS;
+}
+
+/* A text with a mistake is refused as a whole, before anything is compiled. */
+static octavo_status check_tuning(const octavo_attention_info *info) {
+    octavo_tuning_reader reader = {info->tuning != NULL ? info->tuning : "", 0, ""};
+    octavo_tuning_row row;
+    octavo_tuning_found found;
+    do found = octavo_tuning_text_next(&reader, &row);
+    while (found == OCTAVO_TUNING_ROW);
+    if (found == OCTAVO_TUNING_END) return OCTAVO_SUCCESS;
+    return octavo_gpu_fail(info->cache->device, OCTAVO_INVALID_ARGUMENT, "tuning: %s", reader.error);
 }
 
 octavo_status octavo_attention_plan_create(const octavo_attention_info *info, octavo_attention **attention) {
@@ -208,6 +272,8 @@ octavo_status octavo_attention_plan_create(const octavo_attention_info *info, oc
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
     uint32_t count = octavo_kernel_variant_order(octavo_gpu_snapshot(device), capabilities, layout->key_bits,
                                                  layout->value_bits, order);
+    octavo_status status = check_tuning(info);
+    if (status != OCTAVO_SUCCESS) return status;
     if (info->variant != NULL) {
         const octavo_kernel_variant *forced = NULL;
         for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
@@ -221,7 +287,7 @@ octavo_status octavo_attention_plan_create(const octavo_attention_info *info, oc
             return octavo_gpu_fail(device, OCTAVO_UNSUPPORTED, "variant: %s: %s", forced->name, refusal);
         return try_variant(info, forced, attention);
     }
-    octavo_status status = OCTAVO_UNSUPPORTED;
+    status = OCTAVO_UNSUPPORTED;
     for (uint32_t i = 0; i < count; ++i) {
         status = try_variant(info, &octavo_kernel_variants[order[i]], attention);
         if (is_final(status)) return status;

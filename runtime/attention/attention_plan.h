@@ -14,7 +14,7 @@ typedef struct octavo_segment_cut {
 
 struct octavo_attention {
     octavo_cache *cache;
-    octavo_attention_info info; /* resolved; `variant` not kept */
+    octavo_attention_info info; /* resolved; `variant` and `tuning` not kept */
     octavo_mask_rule rule;
     uint32_t group; /* query heads for each KV head */
     const octavo_kernel_variant *variant;
@@ -33,6 +33,7 @@ struct octavo_attention {
     uint32_t *words;                    /* lists of the call that is being recorded; grows to the largest */
     size_t word_capacity;
     octavo_mask_push mask_push;
+    char tuning_text[OCTAVO_TUNING_TEXT_BYTES]; /* the numbers in use as a row; empty in proofs */
 };
 
 /* Without argument checks. */

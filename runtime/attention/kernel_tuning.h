@@ -3,6 +3,7 @@
 #define OCTAVO_KERNEL_TUNING_H
 
 #include "attention/kernel_variants.h"
+#include "attention/tuning_text.h"
 #include "format/packed_layout.h"
 
 typedef struct octavo_kernel_shape {
@@ -31,6 +32,15 @@ typedef struct octavo_kernel_tuning {
  * before. False: there is no such rung, or it does not fit the device's limits. */
 bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning);
+
+/* Puts the settings of a row in place of the numbers of *tuning, which octavo_kernel_tune chose for the same arguments;
+ * what depends on them follows. NULL: done; else why the row does not fit, and *tuning is as it was. */
+const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                                   const octavo_kernel_shape *shape, const octavo_tuning_row *row,
+                                   octavo_kernel_tuning *tuning);
+
+/* The numbers in use, as settings of a row: those that the variant has. */
+octavo_tuning_row octavo_kernel_settings(const octavo_kernel_variant *variant, const octavo_kernel_tuning *tuning);
 
 /* Whether a number that a driver tells of a pipeline says that registers went to memory. */
 bool octavo_kernel_is_spill(const char *statistic_name, double value);
