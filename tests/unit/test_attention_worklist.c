@@ -109,6 +109,7 @@ static void draw_plan(problem *x, rng *generator) {
     plan->tuning.rows = pick(generator, rows, 5u);
     plan->tuning.workgroups = rng_log_between(generator, 1u, 2000u);
     plan->tuning.slice_work = UINT64_C(1) << rng_between(generator, 8u, 33u);
+    plan->tuning.tiles_max = sometimes(generator, 40u);
     /* What a plan has at least: see create_scratch of attention_plan.c. */
     set_cuts(x);
     uint32_t token_tiles = (plan->group + plan->tuning.rows - 1u) / plan->tuning.rows;
@@ -432,6 +433,7 @@ static void check_chunk(const problem *x, const octavo_attention_slice *slice, c
     uint64_t heads = plan->cache->layout.kv_heads, tile_work = plan->tuning.rows * 128u * heads;
     uint64_t wanted = plan->tuning.workgroups / heads, budget = plan->tuning.slice_work / tile_work;
     if (wanted == 0u) wanted = 1u;
+    if (plan->tuning.tiles_max != 0u && plan->tuning.tiles_max < budget) budget = plan->tuning.tiles_max;
     if (budget == 0u) budget = 1u; /* a KV tile cannot be cut */
     uint64_t fair = (reader->work + wanted - 1u) / wanted;
     if (fair == 0u) fair = 1u;
