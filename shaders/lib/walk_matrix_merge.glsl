@@ -1,0 +1,173 @@
+// Part of walk_matrix.comp: the results of the teams, then of the workgroups, and the rows that are done.
+#ifndef OCTAVO_WALK_MATRIX_MERGE_GLSL
+#define OCTAVO_WALK_MATRIX_MERGE_GLSL
+
+// The teams' results into rows[], row_max[], row_sum[].
+void merge_teams() {
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        const uint row = g + 8u * h;
+        const float sum = quad_sum(running_sum[h]);
+        if (row < ROWS && t == 0u) {
+            team_max[team * ROWS + row] = running_max[h];
+            team_sum[team * ROWS + row] = sum * value_reference;
+        }
+    }
+    barrier();
+    for (uint r = lane; r < ROWS; r += gl_WorkGroupSize.x) {
+        float largest = UNSEEN, sum = 0.0;
+        [[dont_unroll]] for (uint i = 0u; i < TEAMS; ++i) {
+            largest = max(largest, team_max[i * ROWS + r]);
+        }
+        [[dont_unroll]] for (uint i = 0u; i < TEAMS; ++i) {
+            const float factor = exp2(team_max[i * ROWS + r] - largest);
+            team_max[i * ROWS + r] = factor;
+            sum += team_sum[i * ROWS + r] * factor;
+        }
+        row_max[r] = largest;
+        row_sum[r] = sum;
+    }
+    barrier();
+    UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
+        UNROLL for (uint h = 0u; h < HALVES; ++h) {
+            UNROLL for (uint j = 0u; j < 2u; ++j) {
+                const uint row = 2u * t + j + 8u * h;
+                if (row < ROWS) {
+                    const float factor = team_max[team * ROWS + row] * (value_reference / VALUE_UNIT);
+                    const uint at = (team * ROWS + row) * 32u + 4u * g;
+                    UNROLL for (uint a = 0u; a < 2u; ++a) {
+                        const uint n = (h * CHANNEL_SETS + s) * 2u + a;
+                        stage[at + 2u * a] = result[n][j] * factor;
+                        stage[at + 2u * a + 1u] = result[n][2u + j] * factor;
+                    }
+                }
+            }
+        }
+        barrier();
+        [[dont_unroll]] for (uint i = lane; i < ROWS * 32u; i += gl_WorkGroupSize.x) {
+            float sum = 0.0;
+            [[dont_unroll]] for (uint k = 0u; k < TEAMS; ++k) {
+                sum += stage[k * ROWS * 32u + i];
+            }
+            rows[(i / 32u) * VALUE_PAD + 32u * s + i % 32u] = sum;
+        }
+        barrier();
+    }
+}
+
+uint partial_row(uint partial, uint row) {
+    return (partial * push.head_count + head) * ROWS + row;
+}
+
+// What all lanes wrote before is there for who sees what one of them writes after.
+void release_writes() {
+#ifdef OCTAVO_EMULATED_MATRIX
+    memoryBarrierBuffer();
+    barrier();
+#else
+    controlBarrier(gl_ScopeWorkgroup, gl_ScopeQueueFamily, gl_StorageSemanticsBuffer, gl_SemanticsRelease);
+#endif
+}
+
+void acquire_writes() {
+#ifdef OCTAVO_EMULATED_MATRIX
+    memoryBarrierBuffer();
+#else
+    memoryBarrier(gl_ScopeQueueFamily, gl_StorageSemanticsBuffer, gl_SemanticsAcquire);
+#endif
+}
+
+// Leaves this workgroup's partial result; true in the workgroup that brought the last one of the tile.
+bool arrive(uint partial, uint tile_index) {
+    [[dont_unroll]] for (uint i = lane; i < tile.row_count * VALUE_PAD; i += gl_WorkGroupSize.x) {
+        scratch[push.output_offset + partial_row(partial, 0u) * VALUE_PAD + i] = floatBitsToUint(rows[i]);
+    }
+    for (uint r = lane; r < tile.row_count; r += gl_WorkGroupSize.x) {
+        scratch[push.sum_offset + 2u * partial_row(partial, r)] = floatBitsToUint(row_max[r]);
+        scratch[push.sum_offset + 2u * partial_row(partial, r) + 1u] = floatBitsToUint(row_sum[r]);
+    }
+    release_writes();
+    if (lane == 0u) {
+        const uint at = push.arrival_offset + tile_index * push.head_count + head;
+        const uint arrivals = atomicAdd(scratch[at], 1u) + 1u;
+        shared_arrivals = arrivals;
+        if (arrivals == tile.partial_count) {
+            scratch[at] = 0u; // for the next call
+        }
+    }
+    barrier();
+    if (shared_arrivals != tile.partial_count) {
+        return false;
+    }
+    acquire_writes();
+    return true;
+}
+
+// All partial results of the tile into rows[], row_max[], row_sum[], in the order of their numbers; a team takes a row of
+// sums at a time, a lane four channels of a row.
+void merge_partials() {
+    const uint stride = push.head_count * ROWS, first_row = partial_row(tile.partial_first, 0u);
+    [[dont_unroll]] for (uint r = team; r < tile.row_count; r += TEAMS) {
+        float largest = UNSEEN, sum = 0.0;
+        [[dont_unroll]] for (uint first = 0u; first < tile.partial_count; first += 32u) {
+            const uint p = first + lane_in_subgroup(), at = push.sum_offset + 2u * (first_row + r + min(p, tile.partial_count - 1u) * stride);
+            const float own = uintBitsToFloat(scratch[at]), own_sum = p < tile.partial_count ? uintBitsToFloat(scratch[at + 1u]) : 0.0;
+            const float new_max = max(largest, subgroup_max(own));
+            sum = sum * exp2(largest - new_max) + subgroup_sum(own_sum * exp2(own - new_max));
+            largest = new_max;
+        }
+        if (lane_in_subgroup() == 0u) {
+            row_max[r] = largest;
+            row_sum[r] = sum;
+        }
+    }
+    barrier();
+    [[dont_unroll]] for (uint i = lane; i < tile.row_count * (VALUE_PAD / 4u); i += gl_WorkGroupSize.x) {
+        const uint r = i / (VALUE_PAD / 4u), sum_at = push.sum_offset + 2u * (first_row + r);
+        const uint output_at = (push.output_offset + (first_row + r) * VALUE_PAD) / 4u + i % (VALUE_PAD / 4u);
+        const float largest = row_max[r];
+        vec4 x = vec4(0.0);
+        [[dont_unroll]] for (uint first = 0u; first < tile.partial_count; first += 8u) {
+            vec4 values[8]; // loads first, so that they overlap
+            float maxima[8];
+            UNROLL for (uint j = 0u; j < 8u; ++j) {
+                const uint p = min(first + j, tile.partial_count - 1u) * stride;
+                values[j] = scratch4[output_at + p * (VALUE_PAD / 4u)];
+                maxima[j] = uintBitsToFloat(scratch[sum_at + 2u * p]);
+            }
+            UNROLL for (uint j = 0u; j < 8u; ++j) {
+                x += first + j < tile.partial_count ? exp2(maxima[j] - largest) * values[j] : vec4(0.0);
+            }
+        }
+        UNROLL for (uint c = 0u; c < 4u; ++c) {
+            rows[4u * i + c] = x[c];
+        }
+    }
+    barrier();
+}
+
+// A team takes a row at a time: the sum is finished, the rotation of V undone, the output written.
+void finish_tile() {
+    [[dont_unroll]] for (uint r = team; r < tile.row_count; r += TEAMS) {
+        if (lane_in_subgroup() == 0u) {
+            finish_sum(sequence, r);
+        }
+        float x[ROW_REGISTERS_MAX];
+        UNROLL for (uint k = 0u; k < CHANNEL_SETS; ++k) {
+            x[k] = rows[r * VALUE_PAD + 32u * k + lane_in_subgroup()];
+        }
+        if (!RAW_VALUES) {
+            mix_registers(VALUE_PAD, x);
+            flip_registers(VALUE_PAD, sequence.seed, x);
+        }
+        team_sync();
+        UNROLL for (uint k = 0u; k < CHANNEL_SETS; ++k) {
+            rows[r * VALUE_PAD + 32u * k + lane_in_subgroup()] = x[k];
+        }
+        team_sync();
+        [[dont_unroll]] for (uint channel = 2u * lane_in_subgroup(); channel < push.value_dim; channel += 64u) {
+            const uint at = r * VALUE_PAD + channel;
+            store_outputs(r, channel, vec2(rows[at], rows[at + 1u]), channel + 1u < push.value_dim);
+        }
+    }
+}
+#endif
