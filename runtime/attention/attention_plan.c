@@ -234,6 +234,14 @@ static octavo_tuning_place place_of(const octavo_attention_info *info, const oct
 /* One variant, with the first row of the text that matches and works, or without one. */
 static octavo_status try_variant(const octavo_attention_info *info, const octavo_kernel_variant *variant,
                                  octavo_attention **attention) {
+    const octavo_cache *cache = info->cache;
+    VkDeviceSize records = octavo_cache_records_range(cache).size;
+    if (variant->fused && records > octavo_gpu_snapshot(cache->device)->max_storage_buffer_range) {
+        return octavo_gpu_fail(cache->device, OCTAVO_UNSUPPORTED,
+                               "variant %s: the codec records take %llu bytes, the device binds %llu at once",
+                               variant->name, (unsigned long long)records,
+                               (unsigned long long)octavo_gpu_snapshot(cache->device)->max_storage_buffer_range);
+    }
     octavo_kernel_shape shape = shape_of(info);
     octavo_tuning_place place = place_of(info, variant, &shape);
     octavo_tuning_reader reader = {info->tuning != NULL ? info->tuning : "", 0, ""};

@@ -15,7 +15,7 @@ typedef struct octavo_kernel_shape {
 } octavo_kernel_shape;
 
 typedef struct octavo_kernel_tuning {
-    uint32_t lanes;         /* of a workgroup: a power of two */
+    uint32_t lanes;         /* of a workgroup: a power of two, or whole subgroups of 32 of a matrix walk */
     uint32_t subgroup_size; /* required; 0: none */
     uint32_t rows;          /* of a query tile */
     uint32_t query_parts;   /* int8 parts of a query value; 0: the query is f32 */
