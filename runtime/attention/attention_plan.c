@@ -172,13 +172,7 @@ static octavo_status climb_down(const octavo_attention_info *info, const octavo_
     memset(&before, 0, sizeof before);
     uint32_t rung = 0;
     for (; octavo_kernel_tune(snapshot, variant, &shape, rung, &tuning); ++rung) {
-        const char *problem = row != NULL ? octavo_kernel_override(snapshot, variant, &shape, row, &tuning) : NULL;
-        if (problem != NULL) {
-            if (*attention != NULL) break;
-            octavo_gpu_log(cache->device, OCTAVO_LOG_WARNING, "tuning: line %llu is ignored: %s",
-                           (unsigned long long)row->line, problem);
-            return OCTAVO_UNSUPPORTED;
-        }
+        if (row != NULL && octavo_kernel_override(snapshot, variant, &shape, row, &tuning) != NULL) break;
         if (rung > 0u && tuning.rows == before.rows && tuning.tokens == before.tokens) continue; /* the row's */
         before = tuning;
         octavo_attention *smaller;
@@ -231,17 +225,18 @@ static octavo_tuning_place place_of(const octavo_attention_info *info, const oct
     return place;
 }
 
+/* Why a row cannot serve; NULL when it fits. */
+static const char *row_problem(const octavo_attention_info *info, const octavo_kernel_variant *variant,
+                               const octavo_kernel_shape *shape, const octavo_tuning_row *row) {
+    const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(info->cache->device);
+    octavo_kernel_tuning tuning;
+    if (!octavo_kernel_tune(snapshot, variant, shape, 0u, &tuning)) return "the variant has no numbers for this shape";
+    return octavo_kernel_override(snapshot, variant, shape, row, &tuning);
+}
+
 /* One variant, with the first row of the text that matches and works, or without one. */
 static octavo_status try_variant(const octavo_attention_info *info, const octavo_kernel_variant *variant,
                                  octavo_attention **attention) {
-    const octavo_cache *cache = info->cache;
-    VkDeviceSize records = octavo_cache_records_range(cache).size;
-    if (variant->fused && records > octavo_gpu_snapshot(cache->device)->max_storage_buffer_range) {
-        return octavo_gpu_fail(cache->device, OCTAVO_UNSUPPORTED,
-                               "variant %s: the codec records take %llu bytes, the device binds %llu at once",
-                               variant->name, (unsigned long long)records,
-                               (unsigned long long)octavo_gpu_snapshot(cache->device)->max_storage_buffer_range);
-    }
     octavo_kernel_shape shape = shape_of(info);
     octavo_tuning_place place = place_of(info, variant, &shape);
     octavo_tuning_reader reader = {info->tuning != NULL ? info->tuning : "", 0, ""};
@@ -249,11 +244,12 @@ static octavo_status try_variant(const octavo_attention_info *info, const octavo
     octavo_status status = OCTAVO_UNSUPPORTED;
     while (!is_final(status) && octavo_tuning_text_next(&reader, &row) == OCTAVO_TUNING_ROW) {
         if (!octavo_tuning_text_matches(&row, &place)) continue;
-        status = try_row(info, variant, &row, attention);
-        if (!is_final(status))
-            octavo_gpu_log(info->cache->device, OCTAVO_LOG_WARNING,
-                           "tuning: line %llu does not work for variant %s: %s", (unsigned long long)row.line,
-                           variant->name, octavo_status_string(status));
+        const char *problem = row_problem(info, variant, &shape, &row);
+        if (problem == NULL) status = try_row(info, variant, &row, attention);
+        if (problem == NULL && is_final(status)) break;
+        octavo_gpu_log(info->cache->device, OCTAVO_LOG_WARNING, "tuning: line %llu is ignored for variant %s: %s",
+                       (unsigned long long)row.line, variant->name,
+                       problem != NULL ? problem : octavo_status_string(status));
     }
     if (!is_final(status)) status = try_row(info, variant, NULL, attention);
     if (status != OCTAVO_SUCCESS) return status;

@@ -42,6 +42,7 @@ typedef struct octavo_bench_case {
     uint32_t layers;     /* caches that take turns */
     const char *variant; /* NULL: the best */
     uint32_t workgroups; /* 0: what suits */
+    const char *tuning;  /* NULL or rows; no part of the name, so that runs with and without can be compared */
     uint64_t seed;
 } octavo_bench_case;
 

@@ -4,6 +4,7 @@
 
 #include "bench_measure.h"
 #include "bench_options.h"
+#include "bench_tune.h"
 #include "commands.h"
 #include "vulkan_host.h"
 #include "whole_file.h"
@@ -125,15 +126,41 @@ static void run_cases(octavo_bench_session *session, octavo_bench_case *cases, s
                       octavo_bench_result *result) {
     octavo_status status = OCTAVO_SUCCESS;
     size_t i = 0;
-    for (; i < count && !interrupted && status != OCTAVO_DEVICE_LOST; i++) {
+    bool refused = false; /* rows that do not parse fail in every case */
+    for (; i < count && !interrupted && !refused && status != OCTAVO_DEVICE_LOST; i++) {
         char name[OCTAVO_BENCH_NAME_LENGTH];
         cases[i].layers = octavo_bench_case_layers(&cases[i], (uint64_t)session->ceilings.set_bytes);
         octavo_bench_case_name(&cases[i], name);
         (void)fprintf(stderr, "[%zu/%zu] %s:", i + 1, count, name);
         (void)fflush(stderr);
         run_case(session, &cases[i], result, &status);
+        refused = cases[i].tuning != NULL && status == OCTAVO_INVALID_ARGUMENT;
     }
-    result->complete = i == count && status != OCTAVO_DEVICE_LOST;
+    result->complete = i == count && !refused && status != OCTAVO_DEVICE_LOST;
+}
+
+static bool stopped(void) {
+    return interrupted != 0;
+}
+
+static bool write_rows(const octavo_bench_options *options, const char *rows, octavo_error_line *error) {
+    if (options->out != NULL) return octavo_whole_file_write(options->out, rows, strlen(rows), NULL, 0, error);
+    (void)fputs(rows, stdout);
+    return true;
+}
+
+static bool tune_cases(octavo_bench_session *session, const octavo_bench_options *options, octavo_bench_case *cases,
+                       size_t count, octavo_bench_result *result, octavo_error_line *error) {
+    char heading[1024];
+    (void)snprintf(heading, sizeof heading, "# octavo bench --tune, %s, %s, %s %s", result->date, result->device.name,
+                   result->device.driver, result->driver_version_text);
+    octavo_bench_tune_job job = {session, cases, count, stopped, heading};
+    char *rows = NULL;
+    session->times_only = true;
+    if (!octavo_bench_tune(&job, &rows, &result->complete)) return octavo_error_line_set(error, "no memory for rows");
+    bool written = write_rows(options, rows, error);
+    free(rows);
+    return written;
 }
 
 static bool run_on(octavo_device *device, const octavo_bench_options *options, octavo_bench_case *cases, size_t count,
@@ -151,12 +178,16 @@ static bool run_on(octavo_device *device, const octavo_bench_options *options, o
     session.filled.device = device;
     session.filled.commands = session.commands;
     session.filled.frame = session.frame;
-    if (status == OCTAVO_SUCCESS) run_cases(&session, cases, count, result);
+    bool ran = true;
+    if (status == OCTAVO_SUCCESS && options->tune)
+        ran = tune_cases(&session, options, cases, count, result, error);
+    else if (status == OCTAVO_SUCCESS)
+        run_cases(&session, cases, count, result);
     octavo_bench_cache_release(&session.filled);
     octavo_frame_destroy(session.frame);
     octavo_commands_destroy(session.commands);
-    return status == OCTAVO_SUCCESS ||
-           octavo_error_line_set(error, "commands and frame: %s", octavo_status_string(status));
+    if (status == OCTAVO_SUCCESS) return ran;
+    return octavo_error_line_set(error, "commands and frame: %s", octavo_status_string(status));
 }
 
 static bool write_result(const octavo_bench_options *options, const octavo_bench_result *result,
@@ -185,7 +216,8 @@ static octavo_exit run_bench(const octavo_bench_options *options, octavo_bench_c
     watch_interrupts();
     bool ran = run_on(device, options, cases, count, result, error);
     octavo_device_destroy(device);
-    if (!ran || !write_result(options, result, error)) return octavo_command_fail("bench", OCTAVO_EXIT_FAILED, error);
+    if (!ran || (!options->tune && !write_result(options, result, error)))
+        return octavo_command_fail("bench", OCTAVO_EXIT_FAILED, error);
     size_t wrong = 0;
     for (size_t i = 0; i < result->row_count; i++) wrong += !result->rows[i].ok;
     if (wrong > 0) (void)fprintf(stderr, "octavo bench: %zu rows are wrong\n", wrong);
@@ -198,6 +230,25 @@ static void list_cases(const octavo_bench_case *cases, size_t count) {
         octavo_bench_case_name(&cases[i], name);
         (void)puts(name);
     }
+}
+
+#define TUNING_BYTES_LIMIT (UINT64_C(1) << 20)
+
+/* *text is allocated with malloc; NULL without a file. */
+static bool read_tuning(const char *path, char **text, octavo_error_line *error) {
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    *text = NULL;
+    if (path == NULL) return true;
+    if (!octavo_whole_file_read(path, TUNING_BYTES_LIMIT, &bytes, &size, error)) return false;
+    bool has_zero = memchr(bytes, 0, size) != NULL;
+    if (!has_zero && (*text = malloc(size + 1)) != NULL) {
+        memcpy(*text, bytes, size);
+        (*text)[size] = '\0';
+    }
+    free(bytes);
+    if (has_zero) return octavo_error_line_set(error, "%s: no text", path);
+    return *text != NULL || octavo_error_line_set(error, "%s: no memory for %zu bytes", path, size);
 }
 
 octavo_exit octavo_bench_command(int argc, char **argv) {
@@ -221,6 +272,12 @@ octavo_exit octavo_bench_command(int argc, char **argv) {
     if (!octavo_bench_options_cases(&options, &cases, &count, &error))
         return octavo_command_fail(argv[0], OCTAVO_EXIT_USAGE, &error);
     octavo_exit code = OCTAVO_EXIT_SUCCESS;
+    char *tuning = NULL;
+    if (!read_tuning(options.tuning, &tuning, &error)) {
+        free(cases);
+        return octavo_command_fail(argv[0], OCTAVO_EXIT_USAGE, &error);
+    }
+    for (size_t i = 0; i < count; i++) cases[i].tuning = tuning;
     if (options.list_only) {
         list_cases(cases, count);
     } else {
@@ -236,6 +293,7 @@ octavo_exit octavo_bench_command(int argc, char **argv) {
         }
     }
     octavo_bench_result_release(&result);
+    free(tuning);
     free(cases);
     return code;
 }

@@ -108,8 +108,7 @@ static void describe(const octavo_bench_session *session, const octavo_bench_ste
     octavo_bench_case_name(bench, row->name);
     row->total_tokens = session->filled.total_tokens;
     (void)snprintf(row->variant, sizeof row->variant, "%s", octavo_bench_step_variant(step));
-    if (bench->workgroups > 0)
-        (void)snprintf(row->tuning, sizeof row->tuning, "workgroups %u", (unsigned)bench->workgroups);
+    (void)snprintf(row->tuning, sizeof row->tuning, "%s", octavo_bench_step_tuning(step));
     if (bench->phase == OCTAVO_BENCH_APPEND) {
         row->bytes = token_bytes * bench->batch;
     } else {
@@ -152,7 +151,7 @@ octavo_status octavo_bench_measure(octavo_bench_session *session, const octavo_b
     if (status == OCTAVO_SUCCESS) {
         summarise(row, record);
         octavo_bench_row_relate(row, &session->ceilings);
-        status = octavo_bench_check(session, &step, row);
+        if (!session->times_only) status = octavo_bench_check(session, &step, row);
     }
     if (status != OCTAVO_SUCCESS) (void)octavo_error_line_set(error, "running it: %s", octavo_status_string(status));
 end:

@@ -12,6 +12,7 @@ typedef struct octavo_bench_session {
     octavo_bench_cache filled;
     octavo_bench_ceilings ceilings;
     uint32_t rounds, least_ms, most_ms;
+    bool times_only; /* no check against the oracle: the row is not ok */
 } octavo_bench_session;
 
 /* status: OCTAVO_SUCCESS, and the row is whole; else the case is skipped for the reason in error. After

@@ -9,6 +9,7 @@
 
 const char octavo_bench_help[] =
     "usage: octavo bench [OPTION]...\n"
+    "       octavo bench --tune [--out FILE] [OPTION]...\n"
     "       octavo bench --compare A.json B.json\n"
     "Measures the product of the lists: time, bandwidth, and the error against an oracle, of each case.\n\n"
     "  --phase LIST       of decode, prefill, append (default decode)\n"
@@ -30,6 +31,8 @@ const char octavo_bench_help[] =
     "  --set MIB          (default 256, on software devices 64)\n"
     "  --variant NAME     force a kernel (octavo devices lists them)\n"
     "  --workgroups N     workgroups that a call is cut into, about\n"
+    "  --tuning FILE      rows of numbers for the kernels, as --tune writes them\n"
+    "  --tune             try other numbers for the cases' kernels and write rows of those that are faster\n"
     "  --rounds N         samples of a case, at least 3 (default 15)\n"
     "  --min-ms N         go on for so long (default 50)\n"
     "  --max-ms N         but end after 3 samples when so long has passed (default 2000)\n"
@@ -61,6 +64,8 @@ enum {
     OPTION_SET,
     OPTION_VARIANT,
     OPTION_WORKGROUPS,
+    OPTION_TUNING,
+    OPTION_TUNE,
     OPTION_ROUNDS,
     OPTION_MIN_MS,
     OPTION_MAX_MS,
@@ -91,6 +96,8 @@ static const struct option long_options[] = {{"phase", required_argument, NULL, 
                                              {"set", required_argument, NULL, OPTION_SET},
                                              {"variant", required_argument, NULL, OPTION_VARIANT},
                                              {"workgroups", required_argument, NULL, OPTION_WORKGROUPS},
+                                             {"tuning", required_argument, NULL, OPTION_TUNING},
+                                             {"tune", no_argument, NULL, OPTION_TUNE},
                                              {"rounds", required_argument, NULL, OPTION_ROUNDS},
                                              {"min-ms", required_argument, NULL, OPTION_MIN_MS},
                                              {"max-ms", required_argument, NULL, OPTION_MAX_MS},
@@ -270,6 +277,9 @@ static bool take_single(int option, const char *text, octavo_bench_options *opti
         return take_variant(text, options, error);
     case OPTION_WORKGROUPS:
         return take_count("--workgroups", text, 1, 1u << 20, &options->workgroups, error);
+    case OPTION_TUNING:
+        options->tuning = text;
+        return true;
     case OPTION_ROUNDS:
         return take_count("--rounds", text, 3, 10000, &options->rounds, error);
     case OPTION_MIN_MS:
@@ -291,6 +301,7 @@ static bool take_flag(int option, octavo_bench_options *options) {
     bool *flag = option == OPTION_EQUAL_TOTAL ? &options->equal_total
                  : option == OPTION_WARM      ? &options->warm
                  : option == OPTION_LIST      ? &options->list_only
+                 : option == OPTION_TUNE      ? &options->tune
                  : option == OPTION_VERBOSE   ? &options->verbose
                  : option == OPTION_HELP      ? &options->help
                                               : NULL;
@@ -332,7 +343,9 @@ static bool finish(int argc, char **argv, bool compare, bool format_given, octav
     if (options->presets.count > 0 && (options->dims.count > 0 || options->kv_heads.count > 0 ||
                                        options->gqas.count > 0 || options->mask_count > 0 || options->value_dim > 0))
         return octavo_error_line_set(error, "--preset: excludes --d, --dv, --kv-heads, --gqa and --mask");
-    const char *ending = options->out != NULL ? strrchr(options->out, '.') : NULL;
+    if (options->tune && (options->tuning != NULL || options->workgroups > 0 || format_given))
+        return octavo_error_line_set(error, "--tune: excludes --tuning, --workgroups and --format");
+    const char *ending = options->out != NULL && !options->tune ? strrchr(options->out, '.') : NULL;
     if (ending != NULL && !format_given && !take_format("--out", ending + 1, &options->format, error)) return false;
     set_defaults(options);
     return true;

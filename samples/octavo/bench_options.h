@@ -40,11 +40,12 @@ typedef struct octavo_bench_options {
     octavo_mask masks[OCTAVO_BENCH_LIST_LIMIT];
     uint32_t mask_count;
     octavo_bench_list presets; /* indices; empty: the lists of dims, heads and masks */
-    bool equal_total, warm, list_only, help, verbose;
+    bool equal_total, warm, list_only, tune, help, verbose;
     uint32_t first_tokens, workgroups, rounds;
     uint32_t least_ms, most_ms, set_mib; /* set_mib 0: what suits the device */
     uint64_t seed;
     const char *variant, *device, *out;
+    const char *tuning; /* a file of rows, or NULL */
     octavo_bench_format format;
     const char *compare[2]; /* two files instead of a run, or NULL */
 } octavo_bench_options;

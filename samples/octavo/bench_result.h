@@ -7,6 +7,8 @@
 #include "bench_statistics.h"
 #include "error_line.h"
 
+#define OCTAVO_BENCH_TUNING_LENGTH 1024 /* of the text of octavo_attention_tuning */
+
 /* Samples of one clock in microseconds of one step of one layer. */
 typedef struct octavo_bench_times {
     double *samples; /* NULL: the device has no such clock */
@@ -17,7 +19,7 @@ typedef struct octavo_bench_times {
 typedef struct octavo_bench_row {
     octavo_bench_case bench;
     char name[OCTAVO_BENCH_NAME_LENGTH];
-    char variant[64], tuning[128];
+    char variant[64], tuning[OCTAVO_BENCH_TUNING_LENGTH];
     uint64_t total_tokens;
     uint32_t steps_per_sample;
     double bytes, ops;    /* of a step: what it must read of the cache (append: write), multiply-adds times 2 */

@@ -31,6 +31,7 @@ static octavo_status create_plan(octavo_bench_step *step) {
     info.mask = bench->mask;
     info.variant = bench->variant;
     info.workgroup_target = bench->workgroups;
+    info.tuning = bench->tuning;
     return octavo_attention_create(&info, &step->plan);
 }
 
@@ -110,6 +111,10 @@ void octavo_bench_step_release(octavo_bench_step *step) {
 
 const char *octavo_bench_step_variant(const octavo_bench_step *step) {
     return step->plan != NULL ? octavo_attention_variant(step->plan) : "append";
+}
+
+const char *octavo_bench_step_tuning(const octavo_bench_step *step) {
+    return step->plan != NULL ? octavo_attention_tuning(step->plan) : "";
 }
 
 static octavo_status record_attention(octavo_bench_step *step, octavo_frame *frame, VkCommandBuffer command_buffer) {

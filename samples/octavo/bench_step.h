@@ -20,6 +20,8 @@ octavo_status octavo_bench_step_create(octavo_bench_cache *filled, const octavo_
                                        octavo_bench_step *step, octavo_error_line *error);
 void octavo_bench_step_release(octavo_bench_step *step);
 const char *octavo_bench_step_variant(const octavo_bench_step *step);
+/* The numbers in use as a tuning row; empty for an append. */
+const char *octavo_bench_step_tuning(const octavo_bench_step *step);
 
 octavo_status octavo_bench_step_record(octavo_bench_step *step, octavo_frame *frame, VkCommandBuffer command_buffer);
 /* After what was recorded has run: takes appended tokens back. */
