@@ -139,12 +139,13 @@ float finish_logit(uint h, float x) {
 }
 
 const float ROOM = 5.0;       // of logits above running_max, in powers of 2
-const float SCALE_ROOM = 8.0; // of V scales above value_reference
+const float SCALE_PART = 1.0 / 128.0; // value_reference of the largest V scale: weights of small ones stay normal in f16
+const float SCALE_ROOM = 8.0 / SCALE_PART; // of V scales above value_reference: with ROOM, half of what f16 has
 
 // Makes room for logits up to largest[h] of row g + 8 h and a V scale: all results follow. The largest ones so far give
 // the new references.
 void raise(float largest[2], float value_scale) {
-    const float reference = max(max(value_reference, quad_max(value_scale)), 1.0e-8);
+    const float reference = max(max(value_reference, quad_max(value_scale) * SCALE_PART), 1.0e-8);
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
         const float new_max = max(running_max[h], quad_max(largest[h]));
         const float factor = exp2(running_max[h] - new_max) * (value_reference / reference);

@@ -58,21 +58,14 @@ uint partial_row(uint partial, uint row) {
     return (partial * push.head_count + head) * ROWS + row;
 }
 
-// What all lanes wrote before is there for who sees what one of them writes after.
-void release_writes() {
+// Before one lane counts: what all lanes wrote is there for whoever sees the count. After one lane saw a count: all lanes
+// see what was there. Only a barrier that releases and acquires joins what one lane does to what the others do.
+void join_workgroups() {
 #ifdef OCTAVO_EMULATED_MATRIX
     memoryBarrierBuffer();
     barrier();
 #else
-    controlBarrier(gl_ScopeWorkgroup, gl_ScopeQueueFamily, gl_StorageSemanticsBuffer, gl_SemanticsRelease);
-#endif
-}
-
-void acquire_writes() {
-#ifdef OCTAVO_EMULATED_MATRIX
-    memoryBarrierBuffer();
-#else
-    memoryBarrier(gl_ScopeQueueFamily, gl_StorageSemanticsBuffer, gl_SemanticsAcquire);
+    controlBarrier(gl_ScopeWorkgroup, gl_ScopeQueueFamily, gl_StorageSemanticsBuffer, gl_SemanticsAcquireRelease);
 #endif
 }
 
@@ -85,7 +78,7 @@ bool arrive(uint partial, uint tile_index) {
         scratch[push.sum_offset + 2u * partial_row(partial, r)] = floatBitsToUint(row_max[r]);
         scratch[push.sum_offset + 2u * partial_row(partial, r) + 1u] = floatBitsToUint(row_sum[r]);
     }
-    release_writes();
+    join_workgroups();
     if (lane == 0u) {
         const uint at = push.arrival_offset + tile_index * push.head_count + head;
         const uint arrivals = atomicAdd(scratch[at], 1u) + 1u;
@@ -98,7 +91,7 @@ bool arrive(uint partial, uint tile_index) {
     if (shared_arrivals != tile.partial_count) {
         return false;
     }
-    acquire_writes();
+    join_workgroups();
     return true;
 }
 

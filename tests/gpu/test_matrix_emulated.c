@@ -1,0 +1,237 @@
+/* The matrix walk on any device: its emulation, forced, on a problem for each thing that it does, against the oracle.
+ * The bound is that of f16 queries and weights, far below that of the self test. test_matrix_poison.c has what is not
+ * finite. */
+#include "attention_check.h"
+#include "gpu_fixture.h"
+#include "random_numbers.h"
+#include "random_problem.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MIB ((VkDeviceSize)1 << 20)
+#define REL_L2_MAX 2e-3
+#define LSE_MAX 4e-3 /* times the deviation of the logits, if above 1 */
+
+typedef enum codec_parts { NO_CODEC = 0, MEAN = 1, TRANSFORM = 2 } codec_parts;
+
+typedef struct matrix_case {
+    const char *name;
+    uint32_t lengths[4], query_counts[4]; /* the sequences end at the first length 0 with 0 queries */
+    uint32_t query_heads, kv_heads, key_dim, value_dim, key_bits, value_bits;
+    uint32_t first_tokens, recent_tokens;
+    octavo_mask mask;
+    octavo_empty_row empty_row;
+    unsigned codec;
+    float softcap, query_deviation; /* 0: 1 */
+    float outlier;                  /* factor of V of token 0, the other tokens are small then; 0: 1 */
+    bool sink_logits, f16_tensors;
+    uint32_t workgroup_target, layers, chunk_tokens;
+    VkDeviceSize segment_bytes, scratch_bytes;
+    uint64_t slice_work;
+} matrix_case;
+
+#define CAUSAL                                                                                                         \
+    { VK_TRUE, 0, 0, 0 }
+
+static const matrix_case cases[] = {
+    {"dims-32", {300}, {1}, 2, 2, 32, 32, 3, 3, 4, 0, CAUSAL, .codec = NO_CODEC},
+    {"ragged-2-bits",
+     {1, 127, 129, 513},
+     {1, 1, 2, 3},
+     8,
+     2,
+     64,
+     64,
+     2,
+     2,
+     4,
+     0,
+     CAUSAL,
+     .sink_logits = true,
+     .workgroup_target = 1},
+    {"dims-80-windows", {330}, {5}, 6, 2, 80, 80, 4, 4, 4, 32, {VK_TRUE, 100, 4, 0}, .chunk_tokens = 70},
+    {"dims-96-mean", {260}, {2}, 5, 1, 96, 96, 3, 2, 4, 0, CAUSAL, .codec = MEAN, .softcap = 3},
+    {"dims-128", {700}, {1}, 8, 1, 128, 128, 3, 3, 4, 0, CAUSAL, .f16_tensors = true},
+    {"dims-128-f16", {300}, {3}, 8, 2, 128, 128, 16, 16, 0, 0, CAUSAL, .sink_logits = true},
+    {"dims-160-group-16", {200}, {1}, 16, 1, 160, 160, 3, 3, 4, 0, CAUSAL, .codec = NO_CODEC},
+    {"dims-256", {200}, {3}, 4, 2, 256, 256, 4, 4, 4, 8, CAUSAL, .f16_tensors = true},
+    {"transform-rows-uniform",
+     {10, 140},
+     {13, 3},
+     4,
+     2,
+     64,
+     128,
+     4,
+     2,
+     4,
+     0,
+     CAUSAL,
+     .empty_row = OCTAVO_EMPTY_ROW_UNIFORM,
+     .codec = MEAN | TRANSFORM,
+     .sink_logits = true},
+    {"keys-f16-windows", {210}, {2}, 6, 2, 128, 32, 16, 3, 4, 16, CAUSAL, .softcap = 20},
+    {"values-f16-rows-all",
+     {10, 150},
+     {14, 1},
+     7,
+     1,
+     40,
+     33,
+     2,
+     16,
+     2,
+     5,
+     CAUSAL,
+     .empty_row = OCTAVO_EMPTY_ROW_ATTEND_ALL,
+     .sink_logits = true},
+    {"prefix-both-sides", {300}, {16}, 1, 1, 32, 32, 3, 3, 0, 0, {VK_FALSE, 20, 0, 150}, .codec = NO_CODEC},
+    {"rows-zero-window-behind", {20}, {40}, 4, 2, 96, 64, 3, 4, 0, 0, {VK_TRUE, 6, 0, 0}, .codec = NO_CODEC},
+    {"prefill-transform", {140}, {40}, 4, 2, 64, 64, 3, 3, 4, 0, CAUSAL, .codec = TRANSFORM},
+    {"many-partial-results", {5300}, {1}, 2, 1, 32, 32, 3, 3, 0, 0, CAUSAL, .workgroup_target = 500},
+    {"one-workgroup-small-slices",
+     {260, 0, 140, 3},
+     {9, 2, 7, 5},
+     12,
+     4,
+     64,
+     64,
+     3,
+     3,
+     4,
+     0,
+     {VK_TRUE, 70, 3, 0},
+     .workgroup_target = 1,
+     .scratch_bytes = 65536,
+     .slice_work = 16384},
+    {"segments-f16", {700}, {2}, 8, 4, 256, 256, 16, 16, 0, 0, CAUSAL, .segment_bytes = MIB, .workgroup_target = 8},
+    {"segments-windows", {520}, {2}, 8, 8, 256, 128, 4, 3, 4, 8, CAUSAL, .layers = 3, .segment_bytes = 2 * MIB},
+    {"wide-logits", {900}, {1}, 4, 2, 64, 64, 3, 3, 4, 0, CAUSAL, .query_deviation = 12},
+    {"unseen-outlier", {400}, {2}, 4, 2, 64, 64, 3, 3, 0, 0, {VK_TRUE, 390, 0, 0}, .outlier = 3e6f},
+};
+
+static void add_mean(octavo_problem *problem, octavo_random *random) {
+    size_t row = (size_t)problem->kv_head_count * problem->key_dim;
+    problem->key_mean = calloc(row, sizeof(float));
+    ck_assert_ptr_nonnull(problem->key_mean);
+    octavo_random_normal(random, 2.0f, problem->key_mean, row);
+    for (uint64_t token = 0; token < octavo_problem_token_count(problem); token++)
+        for (size_t i = 0; i < row; i++) problem->keys[token * row + i] += problem->key_mean[i];
+}
+
+/* Near the identity, so that it is invertible; not symmetric. */
+static void add_transform(octavo_problem *problem, octavo_random *random) {
+    uint32_t size = (problem->key_dim + 31) / 32 * 32;
+    size_t entries = (size_t)size * size;
+    problem->key_transform = calloc(entries * problem->kv_head_count, sizeof(float));
+    ck_assert_ptr_nonnull(problem->key_transform);
+    octavo_random_normal(random, 0.3f / (float)size, problem->key_transform, entries * problem->kv_head_count);
+    for (uint32_t head = 0; head < problem->kv_head_count; head++)
+        for (uint32_t i = 0; i < size; i++)
+            problem->key_transform[entries * head + (size_t)i * size + i] += 0.8f + 0.01f * (float)i;
+}
+
+static void add_sink_logits(octavo_problem *problem) {
+    problem->sink_logits = calloc(problem->query_head_count, sizeof(float));
+    ck_assert_ptr_nonnull(problem->sink_logits);
+    for (uint32_t head = 0; head < problem->query_head_count; head++) problem->sink_logits[head] = 2.5f - (float)head;
+}
+
+static void set_settings(const matrix_case *test, octavo_problem *problem) {
+    problem->query_head_count = test->query_heads;
+    problem->kv_head_count = test->kv_heads;
+    problem->key_dim = test->key_dim;
+    problem->value_dim = test->value_dim;
+    problem->key_bits = test->key_bits;
+    problem->value_bits = test->value_bits;
+    problem->first_tokens = test->first_tokens;
+    problem->recent_tokens = test->recent_tokens;
+    problem->mask = test->mask;
+    problem->empty_row = test->empty_row;
+    problem->softcap = test->softcap;
+    problem->workgroup_target = test->workgroup_target;
+    problem->chunk_tokens = test->chunk_tokens;
+    problem->segment_bytes = test->segment_bytes;
+    problem->scratch_bytes = test->scratch_bytes;
+    problem->slice_work = test->slice_work;
+    problem->variant = "matrix_emulated";
+    if (test->layers > 0) {
+        problem->layer_count = test->layers;
+        problem->layer = test->layers - 1;
+    }
+    if (test->f16_tensors) {
+        problem->query_type = OCTAVO_F16;
+        problem->key_type = OCTAVO_BF16;
+        problem->output_type = OCTAVO_F16;
+        problem->stride_padding = 6;
+        problem->head_major = true;
+    }
+}
+
+static void make_problem(const matrix_case *test, uint64_t seed, octavo_problem *problem) {
+    octavo_error_line error = {""};
+    octavo_random random = octavo_random_seed(seed + 1);
+    uint32_t sequences = 1;
+    while (sequences < 4 && (test->lengths[sequences] > 0 || test->query_counts[sequences] > 0)) sequences++;
+    octavo_problem_init(problem);
+    ck_assert_msg(octavo_problem_allocate_sequences(problem, sequences, &error), "%s", error.text);
+    for (uint32_t i = 0; i < sequences; i++) {
+        problem->lengths[i] = test->lengths[i];
+        problem->query_counts[i] = test->query_counts[i];
+    }
+    set_settings(test, problem);
+    ck_assert_msg(octavo_problem_allocate_data(problem, &error), "%s", error.text);
+    octavo_random_problem_fill(problem, seed, test->query_deviation > 0 ? test->query_deviation : 1.0f);
+    if (test->outlier > 0) {
+        size_t row = (size_t)test->kv_heads * test->value_dim;
+        for (size_t i = 0; i < row * octavo_problem_token_count(problem); i++)
+            problem->values[i] *= i < row ? 0.01f * test->outlier : 0.01f;
+    }
+    if ((test->codec & MEAN) != 0) add_mean(problem, &random);
+    if ((test->codec & TRANSFORM) != 0) add_transform(problem, &random);
+    if (test->sink_logits) add_sink_logits(problem);
+}
+
+START_TEST(agrees_with_the_oracle) {
+    const matrix_case *test = &cases[_i];
+    uint64_t seed = 500u + (uint64_t)_i;
+    octavo_problem problem;
+    octavo_session_result result;
+    octavo_error_line error = {""};
+    char text[1024];
+    gpu_fixture fixture;
+    gpu_fixture_open(&fixture);
+    make_problem(test, seed, &problem);
+    octavo_problem_describe(&problem, text, sizeof text);
+    ck_assert_msg(octavo_session_run(fixture.device, &problem, true, &result, &error), "%s: %s: %s: %s", test->name,
+                  text, error.text, fixture.log.last[OCTAVO_LOG_ERROR]);
+    ck_assert_str_eq(result.variant, "matrix_emulated");
+    octavo_check check = octavo_check_result(&problem, &result);
+    double spread = check.logit_deviation > 1 ? check.logit_deviation : 1;
+    if (getenv("OCTAVO_TEST_PRINT") != NULL)
+        (void)fprintf(stderr, "%s: %.2g, log-sum-exp %.2g, logits %.3g\n", test->name, check.kernel_rel_l2,
+                      check.lse_max_abs, check.logit_deviation);
+    ck_assert_msg(check.kernel_rel_l2 <= REL_L2_MAX && check.lse_max_abs <= LSE_MAX * spread && check.guards_intact,
+                  "%s, seed %llu: %s: relative L2 %g, log-sum-exp %g, logits deviate by %g, guards %s", test->name,
+                  (unsigned long long)seed, text, check.kernel_rel_l2, check.lse_max_abs, check.logit_deviation,
+                  check.guards_intact ? "intact" : "WRITTEN");
+    octavo_session_release(&result);
+    octavo_problem_release(&problem);
+    gpu_fixture_close(&fixture);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("matrix_emulated");
+    TCase *tests = tcase_create("matrix_emulated");
+    tcase_set_timeout(tests, 300);
+    tcase_add_loop_test(tests, agrees_with_the_oracle, 0, (int)(sizeof cases / sizeof cases[0]));
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
