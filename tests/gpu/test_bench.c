@@ -82,6 +82,44 @@ START_TEST(what_does_not_fit_is_skipped) {
 }
 END_TEST
 
+/* Rows of numbers are measured, written and used; a case that none is for runs as ever; rows that do not parse end the
+ * run. */
+START_TEST(tuned_rows_are_used) {
+    char tune[] = "bench --tune --tokens 300 --kv-heads 1 --d 32 --gqa 2 --rounds 3 --min-ms 0 --max-ms 1 --set 1";
+    char line[1024], rows[600];
+    ck_assert_int_eq(run(tune), OCTAVO_EXIT_SUCCESS);
+    (void)snprintf(rows, sizeof rows, "%s.rows", path);
+    ck_assert_int_eq(rename(path, rows), 0);
+    FILE *file = fopen(rows, "a");
+    ck_assert_ptr_nonnull(file);
+    ck_assert(fputs("group=4 workgroups=5 # known\n", file) >= 0);
+    ck_assert_int_eq(fclose(file), 0);
+    (void)snprintf(
+        line, sizeof line,
+        "bench --tuning %s --tokens 300 --kv-heads 1 --d 32 --gqa 2,4 --rounds 3 --min-ms 0 --max-ms 1 --set 1", rows);
+    ck_assert_int_eq(run(line), OCTAVO_EXIT_SUCCESS);
+    octavo_report_file result = read_result();
+    ck_assert(result.complete);
+    ck_assert_uint_eq(result.row_count, 2);
+    for (size_t i = 0; i < result.row_count; i++) check_row(&result.rows[i]);
+    ck_assert_ptr_nonnull(strstr(result.rows[0].tuning, " group=2 "));
+    ck_assert_msg(strstr(result.rows[1].tuning, " workgroups=5 ") != NULL, "%s", result.rows[1].tuning);
+    octavo_report_file_release(&result);
+
+    file = fopen(rows, "a");
+    ck_assert_ptr_nonnull(file);
+    ck_assert(fputs("group=4 workgroups=five\n", file) >= 0);
+    ck_assert_int_eq(fclose(file), 0);
+    (void)snprintf(line, sizeof line, "bench --tuning %s --tokens 300 --kv-heads 1 --d 32 --gqa 2,4 --set 1", rows);
+    ck_assert_int_eq(run(line), OCTAVO_EXIT_FAILED);
+    result = read_result();
+    ck_assert(!result.complete);
+    ck_assert_uint_eq(result.row_count, 0);
+    octavo_report_file_release(&result);
+    (void)unlink(rows);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("bench");
     TCase *test_case = tcase_create("bench");
@@ -89,6 +127,7 @@ int main(void) {
     tcase_add_checked_fixture(test_case, keep_driver, NULL);
     tcase_add_loop_test(test_case, rows_are_right, 0, (int)(sizeof runs / sizeof runs[0]));
     tcase_add_test(test_case, what_does_not_fit_is_skipped);
+    tcase_add_test(test_case, tuned_rows_are_used);
     suite_add_tcase(suite, test_case);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

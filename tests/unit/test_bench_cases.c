@@ -139,6 +139,9 @@ static const struct {
     {"--out result.xml", "--out"},
     {"--first 129", "--first"},
     {"--compare a.json", "two files"},
+    {"--tune --tuning a.rows", "--tune"},
+    {"--tune --workgroups 5", "--tune"},
+    {"--tune --format md", "--tune"},
     {"stray", "'stray'"},
     {"--d 32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50,51,52,53,54,55,56,57,58,59,60,61,62,63,64",
      "more than 32"},
@@ -157,6 +160,9 @@ END_TEST
 START_TEST(format_follows_the_file) {
     char json[] = "bench --out a.json", forced[] = "bench --format md --out a.json", none[] = "bench --out result";
     octavo_bench_options options;
+    char rows[] = "bench --tune --out a.rows";
+    ck_assert_int_eq(parse(rows, &options, NULL), 0);
+    ck_assert(options.tune);
     ck_assert_int_eq(parse(json, &options, NULL), 0);
     ck_assert_int_eq(options.format, OCTAVO_BENCH_FORMAT_JSON);
     ck_assert_int_eq(parse(forced, &options, NULL), 0);
