@@ -144,7 +144,7 @@ stage_seconds() { # STAGE: its limit
     fleet) echo 3000 ;;
     fleet-report) echo $((${OCTAVO_REPORT_SECONDS:-600} + 300)) ;;
     random | gpu-swiftshader) echo 2700 ;;
-    fuzz) echo $((fuzz_seconds * 3 + 600)) ;;
+    fuzz) echo $((fuzz_seconds * 4 + 600)) ;;
     *) echo 1500 ;;
     esac
 }
