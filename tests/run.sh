@@ -82,6 +82,7 @@ stage_fleet() {
         report 0 0 1
         return
     fi
+    one sh tests/fleet/prebuilt_check.sh
     FLEET_LIMIT=${FLEET_LIMIT:-600} FLEET_OUTPUT=$PWD/build/fleet \
         sh tests/fleet/fleet_check.sh gate -- "$(fleet_program build/dev)" >"$logs/fleet-gate.txt"
     cat "$logs/fleet-gate.txt"

@@ -75,6 +75,13 @@ for arch in "$@"; do
     touch "$fleet/$arch/ready-1"
 done
 
+# The compiler of the checked-in modules: see prebuilt_check.sh.
+if [ "$suite" = trixie ] && [ ! -e "$fleet/shader-tools/ready-1" ]; then
+    say "unpacking the shader compiler of $suite"
+    unpack "$fleet/shader-tools" amd64 "$suite" glslang-tools spirv-tools
+    touch "$fleet/shader-tools/ready-1"
+fi
+
 sh "$here/software_device.sh" sws >/dev/null || say "no SwiftShader"
 
 shim=$fleet/libintel_noop_drm_shim.so
