@@ -22,7 +22,8 @@ static octavo_status clear_arrivals(octavo_attention *plan, uint64_t words) {
 static octavo_status create_scratch(octavo_attention *plan) {
     octavo_device *device = plan->cache->device;
     const octavo_packed_layout *layout = &plan->cache->layout;
-    uint64_t limit = octavo_gpu_snapshot(device)->max_storage_buffer_range & ~UINT64_C(255);
+    /* less what aligns its parts */
+    uint64_t limit = (octavo_gpu_snapshot(device)->max_storage_buffer_range - 16u) & ~UINT64_C(255);
     uint64_t bytes = plan->info.scratch_bytes != 0u ? plan->info.scratch_bytes : SCRATCH_BYTES_DEFAULT;
     if (bytes > limit) bytes = limit;
 
