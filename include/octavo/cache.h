@@ -10,6 +10,7 @@
  * (arXiv 2604.18555). f16 caches hold the values as they came: no mean, transform, rotation or scale.
  *
  * A NaN or Inf in a token's K or V makes that token's scale NaN: attention rows that see it are NaN, no others change.
+ * Values kept in f16 have no scale: there a row is NaN at least in the channels concerned.
  *
  * Order. The state that the host sees (lengths, pages) advances when an operation is recorded. Recordings that touch one
  * cache are submitted once each, in the order of recording, on one queue; a recording that is never submitted leaves the
