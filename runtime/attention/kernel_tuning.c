@@ -27,8 +27,8 @@ static const tuning_row software = {32u, 4u, 2u, 4u, UINT32_MAX, 4u, UINT64_C(1)
 static const tuning_row mobile = {32u, 4u, 1u, 4u, 32768u, 8u, UINT64_C(1) << 29};
 
 /* llvmpipe ends all loops of an invocation after 65535 iterations in total, without a word (gallivm:
- * LP_MAX_TGSI_LOOP_ITERATIONS); a tile takes about thirty. */
-#define SOFTWARE_TILES_MAX 512u
+ * LP_MAX_TGSI_LOOP_ITERATIONS); a tile takes thirty to six hundred. */
+#define SOFTWARE_TILES_MAX 64u
 
 /* Subgroups of a workgroup of the matrix walk: as many as are resident on a core (H200, 65536 tokens, GQA 8: 12 take 42
  * us, twice 6 46 us, thrice 4 65 us). */
