@@ -145,8 +145,8 @@ static void close_share(list_builder *builder, open_share *open) {
     builder->shares += 1u;
     open->partial += 1u;
     open->is_open = false;
-    /* what a share and its window cost beside tiles is not counted: where a workgroup is bounded it walks one */
-    if (builder->plan->tuning.tiles_max != 0u) builder->plan->cuts[open->segment].room = 0u;
+    /* what a share and its window cost beside tiles is not counted: see tuning */
+    if (builder->plan->tuning.one_share) builder->plan->cuts[open->segment].room = 0u;
 }
 
 /* Room of the workgroup of the open share, one that has some. */

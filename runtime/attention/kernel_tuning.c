@@ -150,7 +150,7 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
         return false;
     tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
     tuning->slice_work = row->slice_work;
-    if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 16u;
+    if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
     tuning->merge_lanes = 32u;
     tuning->logits = shape->logits;
     return true;
@@ -182,7 +182,8 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
     tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
     tuning->slice_work = row->slice_work;
-    if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) tuning->tiles_max = SOFTWARE_TILES_MAX;
+    tuning->one_share = snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    if (tuning->one_share) tuning->tiles_max = SOFTWARE_TILES_MAX;
     /* many lanes read many partial results at once */
     uint32_t merge_lanes = shape->phase == OCTAVO_PHASE_DECODE ? 512u : 128u;
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) merge_lanes = 32u;
