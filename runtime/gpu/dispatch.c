@@ -52,21 +52,23 @@ octavo_status octavo_gpu_dispatch(octavo_frame *frame, VkCommandBuffer command_b
     return OCTAVO_SUCCESS;
 }
 
-void octavo_gpu_barrier(octavo_device *device, VkCommandBuffer command_buffer) {
-    const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
-    VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                               .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
-                               .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
-                                                VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT};
+/* Of all memory, between the same stages before and after. */
+static void record_barrier(octavo_device *device, VkCommandBuffer command_buffer, VkPipelineStageFlags stages,
+                           VkAccessFlags writes, VkAccessFlags reads) {
+    VkMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = writes, .dstAccessMask = reads | writes};
     device->vk.vkCmdPipelineBarrier(command_buffer, stages, stages, 0, 1, &barrier, 0, NULL, 0, NULL);
 }
 
+void octavo_gpu_barrier(octavo_device *device, VkCommandBuffer command_buffer) {
+    record_barrier(device, command_buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                   VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+                   VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT);
+}
+
 void octavo_gpu_dispatch_barrier(octavo_device *device, VkCommandBuffer command_buffer) {
-    const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
-    VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                               .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
-                               .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
-    device->vk.vkCmdPipelineBarrier(command_buffer, stages, stages, 0, 1, &barrier, 0, NULL, 0, NULL);
+    record_barrier(device, command_buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+                   VK_ACCESS_SHADER_READ_BIT);
 }
 
 void octavo_gpu_copy(octavo_device *device, VkCommandBuffer command_buffer, octavo_gpu_range source,
