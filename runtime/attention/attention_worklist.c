@@ -456,17 +456,19 @@ static void complete_shares(const octavo_worklist *list, uint32_t *words) {
 
 void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
                            const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words) {
-    /* how many shares and workgroups each segment has tells where they start */
-    slice_totals totals;
-    count_slice(plan, run, slice, list->chunk, &totals);
-    uint32_t shares = 0u, groups = 0u;
-    for (uint32_t i = 0; i < plan->cache->segment_count; ++i) {
+    uint32_t segment_count = plan->cache->segment_count, shares = 0u, groups = 0u;
+    if (segment_count > 1u) {
+        /* how many shares and workgroups each segment has tells where they start */
+        slice_totals totals;
+        count_slice(plan, run, slice, list->chunk, &totals);
+    }
+    for (uint32_t i = 0; i < segment_count; ++i) {
         octavo_segment_cut count = plan->cuts[i];
         plan->cuts[i] = (octavo_segment_cut){shares, groups, 0u};
         shares += count.shares;
         groups += count.groups;
     }
-    words[list->group_offset + groups] = shares;
+    words[list->group_offset + list->group_count] = list->share_count;
     list_builder builder = {plan, run, list, words, list->chunk, 0u, 0u, 0u, 0u, 0u};
     for (uint32_t i = 0; i < list->share_offset; ++i) words[i] = 0u;
     write_parts(&builder, slice);
