@@ -19,7 +19,7 @@ execute_process(COMMAND ${OCTAVO_GLSLANG_VALIDATOR} --version OUTPUT_VARIABLE te
 if(NOT text MATCHES "Glslang Version: [0-9]+:([0-9]+)")
   message(FATAL_ERROR "${OCTAVO_GLSLANG_VALIDATOR} --version names no version: ${text}")
 endif()
-set(octavo_glslang_version ${CMAKE_MATCH_1})
+set(octavo_glslang_version ${CMAKE_MATCH_1} CACHE INTERNAL "Major version of the shader compiler; samples read it too")
 if(octavo_glslang_version LESS 12)
   message(FATAL_ERROR "Octavo needs glslang 12 or newer, found ${octavo_glslang_version}")
 endif()

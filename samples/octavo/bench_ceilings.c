@@ -1,12 +1,14 @@
 #include "bench_ceilings.h"
 
 #include "bench_compute.h"
+#include "bench_matrix_shapes.h"
 #include "bench_statistics.h"
 
 #include <string.h>
 
 #define LOADS 8u          /* of bench_bandwidth.comp */
 #define CHAIN_STEPS 128.0 /* multiply-adds of an invocation and loop in bench_rate.comp */
+#define MATRIX_STEPS 8.0 /* products of a subgroup and loop in bench_matrix_rate.comp */
 #define REPEATS 9
 #define LEAST_SECONDS 4e-3 /* of a dispatch whose rate counts */
 
@@ -22,6 +24,19 @@ static const uint32_t rate_f16_words[] = {
 static const uint32_t rate_int8_words[] = {
 #include "bench_rate_2.inc"
 };
+static const uint32_t matrix_f16_f32_words[] = {
+#include "bench_matrix_rate_0.inc"
+};
+static const uint32_t matrix_f16_words[] = {
+#include "bench_matrix_rate_1.inc"
+};
+static const uint32_t matrix_int8_words[] = {
+#include "bench_matrix_rate_2.inc"
+};
+static const octavo_bench_module matrix_modules[OCTAVO_BENCH_MATRIX_KINDS] = {
+    {matrix_f16_f32_words, sizeof matrix_f16_f32_words},
+    {matrix_f16_words, sizeof matrix_f16_words},
+    {matrix_int8_words, sizeof matrix_int8_words}};
 
 typedef struct ceilings_run {
     octavo_bench_compute compute;
@@ -48,7 +63,8 @@ static double fastest(ceilings_run *run, VkPipeline pipeline, octavo_bench_push 
 static void measure_empty(ceilings_run *run) {
     double samples[31];
     octavo_bench_module module = {bandwidth_words, sizeof bandwidth_words};
-    VkPipeline pipeline = octavo_bench_compute_pipeline(&run->compute, &module, 32, 0);
+    VkPipeline pipeline =
+        octavo_bench_compute_pipeline(&run->compute, &module, (uint32_t[OCTAVO_BENCH_CONSTANTS]){32, 0});
     if (pipeline == VK_NULL_HANDLE) run->status = OCTAVO_DRIVER_ERROR;
     for (int i = 0; i < 31 && run->status == OCTAVO_SUCCESS; i++) {
         double gpu;
@@ -66,7 +82,8 @@ static void fill_source(ceilings_run *run) {
     octavo_bench_module module = {bandwidth_words, sizeof bandwidth_words};
     uint32_t count = (uint32_t)(run->result->buffer_bytes / 16);
     octavo_bench_compute_bind(&run->compute, run->destination, run->source);
-    VkPipeline pipeline = octavo_bench_compute_pipeline(&run->compute, &module, 64, 0);
+    VkPipeline pipeline =
+        octavo_bench_compute_pipeline(&run->compute, &module, (uint32_t[OCTAVO_BENCH_CONSTANTS]){64, 0});
     if (pipeline == VK_NULL_HANDLE) run->status = OCTAVO_DRIVER_ERROR;
     (void)fastest(run, pipeline, (octavo_bench_push){count, 0}, count / (64 * LOADS * 16), 1);
     octavo_bench_compute_destroy_pipeline(&run->compute, pipeline);
@@ -80,7 +97,8 @@ static double bandwidth_seconds(ceilings_run *run, uint32_t mode, uint32_t size,
     if (size > limits->maxComputeWorkGroupSize[0] || size > limits->maxComputeWorkGroupInvocations || workgroups == 0 ||
         workgroups > limits->maxComputeWorkGroupCount[0])
         return 1e30;
-    VkPipeline pipeline = octavo_bench_compute_pipeline(&run->compute, &module, size, mode);
+    VkPipeline pipeline =
+        octavo_bench_compute_pipeline(&run->compute, &module, (uint32_t[OCTAVO_BENCH_CONSTANTS]){size, mode});
     if (pipeline == VK_NULL_HANDLE) return 1e30;
     double seconds = fastest(run, pipeline, (octavo_bench_push){count, 0}, workgroups, repeats);
     octavo_bench_compute_destroy_pipeline(&run->compute, pipeline);
@@ -105,11 +123,10 @@ static double measure_bandwidth(ceilings_run *run, uint32_t mode, double bytes) 
     return bytes / (again < best ? again : best);
 }
 
-/* Multiply-adds a second, vectors counting as one; 0 where the driver refuses the kernel. */
-static double measure_rate(ceilings_run *run, const uint32_t *words, size_t size) {
-    const uint32_t workgroup_size = 128;
-    octavo_bench_module module = {words, size};
-    VkPipeline pipeline = octavo_bench_compute_pipeline(&run->compute, &module, workgroup_size, 0);
+/* Loops of a workgroup in a second, over all workgroups; 0 where the driver refuses the kernel. */
+static double measure_loops(ceilings_run *run, const octavo_bench_module *module,
+                            const uint32_t constants[OCTAVO_BENCH_CONSTANTS]) {
+    VkPipeline pipeline = octavo_bench_compute_pipeline(&run->compute, module, constants);
     if (pipeline == VK_NULL_HANDLE) return 0;
     octavo_bench_push push = {1, 16};
     uint32_t workgroups = 16;
@@ -123,7 +140,33 @@ static double measure_rate(ceilings_run *run, const uint32_t *words, size_t size
     }
     double again = fastest(run, pipeline, push, workgroups, REPEATS);
     octavo_bench_compute_destroy_pipeline(&run->compute, pipeline);
-    return CHAIN_STEPS * push.loops * workgroup_size * workgroups / (again < seconds ? again : seconds);
+    return (double)push.loops * workgroups / (again < seconds ? again : seconds);
+}
+
+/* Multiply-adds a second, vectors counting as one. */
+static double measure_rate(ceilings_run *run, const uint32_t *words, size_t size) {
+    const uint32_t constants[OCTAVO_BENCH_CONSTANTS] = {128};
+    octavo_bench_module module = {words, size};
+    return CHAIN_STEPS * constants[0] * measure_loops(run, &module, constants);
+}
+
+/* Operations a second in the best shape that the device's matrix units have; 0: none. */
+static double measure_matrix_rate(ceilings_run *run, octavo_bench_matrix_kind kind) {
+    octavo_bench_matrix_shape shapes[OCTAVO_BENCH_MATRIX_SHAPES];
+    uint32_t count = octavo_bench_matrix_shapes(&run->compute, kind, shapes);
+    double best = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t size = 128; size <= 256 && run->status == OCTAVO_SUCCESS; size *= 2) {
+            if (size > run->compute.limits.maxComputeWorkGroupInvocations) continue;
+            const uint32_t constants[OCTAVO_BENCH_CONSTANTS] = {size, shapes[i].m, shapes[i].n, shapes[i].k};
+            double loops = measure_loops(run, &matrix_modules[kind], constants);
+            uint32_t subgroups = 0; /* of a workgroup, which the kernel tells */
+            if (loops > 0) run->status = octavo_buffer_read(run->destination, 0, sizeof subgroups, &subgroups);
+            double rate = 2.0 * shapes[i].m * shapes[i].n * shapes[i].k * MATRIX_STEPS * subgroups * loops;
+            if (rate > best) best = rate;
+        }
+    }
+    return best;
 }
 
 static bool create_buffers(ceilings_run *run, const octavo_device_description *description) {
@@ -154,6 +197,9 @@ static void measure_all(ceilings_run *run, const octavo_device_description *desc
         result->f16_flops = 4 * measure_rate(run, rate_f16_words, sizeof rate_f16_words);
     if ((description->capabilities & OCTAVO_CAPABILITY_INT_DOT) != 0)
         result->int8_dot_ops_per_s = 8 * measure_rate(run, rate_int8_words, sizeof rate_int8_words);
+    result->int8_matrix_ops_per_s = measure_matrix_rate(run, OCTAVO_BENCH_MATRIX_INT8);
+    result->f16_matrix_flops = measure_matrix_rate(run, OCTAVO_BENCH_MATRIX_F16_F32);
+    if (result->f16_matrix_flops <= 0) result->f16_matrix_flops = measure_matrix_rate(run, OCTAVO_BENCH_MATRIX_F16);
 }
 
 bool octavo_bench_ceilings_measure(octavo_device *device, octavo_bench_ceilings *ceilings, octavo_error_line *error) {

@@ -11,6 +11,7 @@ typedef struct octavo_bench_ceilings {
     double copy_bytes_per_s; /* read and written bytes together */
     double read_bytes_per_s;
     double int8_dot_ops_per_s, f16_flops, f32_flops; /* multiply-adds times 2; 0: not on this device */
+    double int8_matrix_ops_per_s, f16_matrix_flops;  /* of matrix units: a subgroup's products, in f32 where it can */
     double empty_dispatch_us;                        /* host: from the submission to the fence */
     double set_bytes;                                /* the caches that take turns are together at least so large */
     uint64_t buffer_bytes;                           /* of each buffer that was read */

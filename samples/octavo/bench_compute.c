@@ -86,15 +86,15 @@ void octavo_bench_compute_bind(octavo_bench_compute *compute, const octavo_buffe
 }
 
 VkPipeline octavo_bench_compute_pipeline(octavo_bench_compute *compute, const octavo_bench_module *module,
-                                         uint32_t workgroup_size, uint32_t constant) {
+                                         const uint32_t constants[OCTAVO_BENCH_CONSTANTS]) {
     VkDevice device = compute->vulkan.device;
     VkShaderModuleCreateInfo module_info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = module->size, .pCode = module->words};
     VkShaderModule shader = VK_NULL_HANDLE;
     if (vkCreateShaderModule(device, &module_info, NULL, &shader) != VK_SUCCESS) return VK_NULL_HANDLE;
-    const uint32_t constants[2] = {workgroup_size, constant};
-    const VkSpecializationMapEntry entries[2] = {{0, 0, 4}, {1, 4, 4}};
-    VkSpecializationInfo specialisation = {2, entries, sizeof constants, constants};
+    const VkSpecializationMapEntry entries[OCTAVO_BENCH_CONSTANTS] = {{0, 0, 4}, {1, 4, 4}, {2, 8, 4}, {3, 12, 4}};
+    VkSpecializationInfo specialisation = {OCTAVO_BENCH_CONSTANTS, entries,
+                                           OCTAVO_BENCH_CONSTANTS * sizeof constants[0], constants};
     VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
                                         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,

@@ -1,5 +1,5 @@
-/* Compute kernels of the benchmark's own on Octavo's device: two storage buffers, two push constants, up to two
- * specialisation constants. */
+/* Compute kernels of the benchmark's own on Octavo's device: two storage buffers, two push constants, up to
+ * OCTAVO_BENCH_CONSTANTS specialisation constants. */
 #ifndef OCTAVO_BENCH_COMPUTE_H
 #define OCTAVO_BENCH_COMPUTE_H
 
@@ -18,6 +18,8 @@ typedef struct octavo_bench_compute {
     VkDescriptorSet set;
 } octavo_bench_compute;
 
+#define OCTAVO_BENCH_CONSTANTS 4
+
 typedef struct octavo_bench_module {
     const uint32_t *words;
     size_t size; /* bytes */
@@ -33,9 +35,9 @@ void octavo_bench_compute_release(octavo_bench_compute *compute);
 /* The GPU must be done with what was bound before. */
 void octavo_bench_compute_bind(octavo_bench_compute *compute, const octavo_buffer *source,
                                const octavo_buffer *destination);
-/* Constants 0 and 1. VK_NULL_HANDLE: the driver refuses. */
+/* constants[i] is that of id i, the first the size of a workgroup. VK_NULL_HANDLE: the driver refuses. */
 VkPipeline octavo_bench_compute_pipeline(octavo_bench_compute *compute, const octavo_bench_module *module,
-                                         uint32_t workgroup_size, uint32_t constant);
+                                         const uint32_t constants[OCTAVO_BENCH_CONSTANTS]);
 void octavo_bench_compute_destroy_pipeline(octavo_bench_compute *compute, VkPipeline pipeline);
 /* One dispatch, submitted and waited for. gpu_seconds is negative without timestamps. */
 octavo_status octavo_bench_compute_run(octavo_bench_compute *compute, VkPipeline pipeline, octavo_bench_push push,

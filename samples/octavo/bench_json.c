@@ -1,5 +1,6 @@
 #include "bench_result.h"
 
+#include "device_type_name.h"
 #include "mask_spec.h"
 
 #include <cjson/cJSON.h>
@@ -46,21 +47,6 @@ static void add_times(cJSON *object, const char *name, const octavo_bench_times 
         (void)cJSON_AddItemToArray(samples, cJSON_CreateNumber(rounded(times->samples[i])));
 }
 
-static const char *type_name(VkPhysicalDeviceType type) {
-    switch (type) {
-    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
-        return "discrete";
-    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
-        return "integrated";
-    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
-        return "virtual";
-    case VK_PHYSICAL_DEVICE_TYPE_CPU:
-        return "software";
-    default:
-        return "other";
-    }
-}
-
 static cJSON *json_of_device(const octavo_bench_result *result) {
     const octavo_device_description *device = &result->device;
     cJSON *object = cJSON_CreateObject();
@@ -74,7 +60,7 @@ static cJSON *json_of_device(const octavo_bench_result *result) {
     (void)cJSON_AddStringToObject(object, "driver", device->driver);
     (void)cJSON_AddStringToObject(object, "driver_version_text", result->driver_version_text);
     (void)cJSON_AddStringToObject(object, "api", api);
-    (void)cJSON_AddStringToObject(object, "type", type_name(device->type));
+    (void)cJSON_AddStringToObject(object, "type", octavo_device_type_name(device->type));
     (void)cJSON_AddNumberToObject(object, "subgroup_size", device->subgroup_size);
     add_measured(object, "core_count", result->core_count);
     (void)cJSON_AddNumberToObject(object, "shared_memory_bytes", device->shared_memory_bytes);
@@ -87,9 +73,9 @@ static cJSON *json_of_ceilings(const octavo_bench_ceilings *ceilings) {
     add_measured(object, "copy_bytes_per_s", ceilings->copy_bytes_per_s);
     add_measured(object, "read_bytes_per_s", ceilings->read_bytes_per_s);
     add_measured(object, "int8_dot_ops_per_s", ceilings->int8_dot_ops_per_s);
-    (void)cJSON_AddNullToObject(object, "int8_matrix_ops_per_s");
+    add_measured(object, "int8_matrix_ops_per_s", ceilings->int8_matrix_ops_per_s);
     add_measured(object, "f16_flops", ceilings->f16_flops);
-    (void)cJSON_AddNullToObject(object, "f16_matrix_flops");
+    add_measured(object, "f16_matrix_flops", ceilings->f16_matrix_flops);
     add_measured(object, "f32_flops", ceilings->f32_flops);
     add_measured(object, "empty_dispatch_us", ceilings->empty_dispatch_us);
     (void)cJSON_AddNumberToObject(object, "set_bytes", ceilings->set_bytes);

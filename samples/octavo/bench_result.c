@@ -24,7 +24,9 @@ double octavo_bench_row_us(const octavo_bench_row *row) {
 
 /* Operations in a second of the arithmetic that the kernel does most of its work in; 0: not known. */
 static double rate_of(const char *variant, const octavo_bench_ceilings *ceilings) {
-    if (strstr(variant, "matrix") != NULL) return 0; /* of matrix units: not measured */
+    if (strcmp(variant, "matrix_emulated") == 0) return ceilings->f32_flops;
+    if (strstr(variant, "matrix") != NULL)
+        return strstr(variant, "int8") != NULL ? ceilings->int8_matrix_ops_per_s : ceilings->f16_matrix_flops;
     if (strstr(variant, "int8") != NULL) return ceilings->int8_dot_ops_per_s;
     return strstr(variant, "f16") != NULL ? ceilings->f16_flops : ceilings->f32_flops;
 }

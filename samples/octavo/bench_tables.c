@@ -31,7 +31,9 @@ static void print_header(FILE *stream, const octavo_bench_result *result) {
     print_rate(stream, "copy", ceilings->copy_bytes_per_s, 1e9, "GB/s", ", ");
     print_rate(stream, "read", ceilings->read_bytes_per_s, 1e9, "GB/s", ", ");
     print_rate(stream, "int8 dot", ceilings->int8_dot_ops_per_s, 1e12, "Top/s", ", ");
+    print_rate(stream, "int8 matrix", ceilings->int8_matrix_ops_per_s, 1e12, "Top/s", ", ");
     print_rate(stream, "f16", ceilings->f16_flops, 1e12, "Tflop/s", ", ");
+    print_rate(stream, "f16 matrix", ceilings->f16_matrix_flops, 1e12, "Tflop/s", ", ");
     print_rate(stream, "f32", ceilings->f32_flops, 1e12, "Tflop/s", "");
     (void)fprintf(stream, "; an empty dispatch takes the host %.1f us.\n\n", ceilings->empty_dispatch_us);
     (void)fprintf(

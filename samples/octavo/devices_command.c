@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "device_type_name.h"
 #include "json_output.h"
 #include "vulkan_host.h"
 
@@ -18,21 +19,6 @@ static const char help[] =
 
 static const octavo_phase phases[2] = {OCTAVO_PHASE_PREFILL, OCTAVO_PHASE_DECODE};
 static const char *const phase_names[2] = {"prefill", "decode"};
-
-static const char *type_name(VkPhysicalDeviceType type) {
-    switch (type) {
-    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
-        return "discrete";
-    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
-        return "integrated";
-    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
-        return "virtual";
-    case VK_PHYSICAL_DEVICE_TYPE_CPU:
-        return "software";
-    default:
-        return "other";
-    }
-}
 
 static void format_api(uint32_t version, char *text, size_t capacity) {
     (void)snprintf(text, capacity, "%u.%u.%u", (unsigned)VK_API_VERSION_MAJOR(version),
@@ -60,7 +46,7 @@ static cJSON *json_of_device(uint32_t index, const octavo_device_description *de
     (void)cJSON_AddStringToObject(object, "name", description->name);
     (void)cJSON_AddStringToObject(object, "driver", description->driver);
     (void)cJSON_AddStringToObject(object, "api", api);
-    (void)cJSON_AddStringToObject(object, "type", type_name(description->type));
+    (void)cJSON_AddStringToObject(object, "type", octavo_device_type_name(description->type));
     (void)cJSON_AddNumberToObject(object, "memory_bytes", (double)description->device_memory_bytes);
     (void)cJSON_AddNumberToObject(object, "subgroup_size", description->subgroup_size);
     (void)cJSON_AddBoolToObject(object, "usable", description->usable != VK_FALSE);
@@ -89,7 +75,7 @@ static void print_device(uint32_t index, const octavo_device_description *descri
     char api[32];
     format_api(description->api_version, api, sizeof api);
     (void)printf("%u: %s\n    %s, %s, Vulkan %s, %.1f GiB\n", (unsigned)index, description->name,
-                 type_name(description->type), description->driver, api,
+                 octavo_device_type_name(description->type), description->driver, api,
                  (double)description->device_memory_bytes / 0x1p30);
     if (device != NULL)
         print_variants(device, verbose);

@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { HEADS = 2, KEY_DIM = 8, VALUE_DIM = 5, ROWS = 12, TOKENS = 60 };
@@ -162,6 +163,7 @@ static octavo_bench_result make_result(octavo_bench_row rows[2], octavo_bench_sk
                                   .ceilings = {.copy_bytes_per_s = 4e11,
                                                .read_bytes_per_s = 5e11,
                                                .int8_dot_ops_per_s = 1e12,
+                                               .f16_matrix_flops = 7e13,
                                                .f32_flops = 2e12,
                                                .empty_dispatch_us = 3,
                                                .set_bytes = 1048576},
@@ -189,6 +191,35 @@ START_TEST(ratios_to_the_ceilings) {
 }
 END_TEST
 
+/* A kernel's roof is that of the units that it works with; one that was not measured counts no operations. */
+START_TEST(roofs_of_variants) {
+    static const struct {
+        const char *variant;
+        double us; /* by operations: 4e6 of them; 2 us by bytes */
+    } variants[] = {{"matrix", 4e6 / 1e10 * 1e6},      {"matrix_emulated", 4e6 / 1e12 * 1e6},
+                    {"matrix_int8", 4e6 / 2e10 * 1e6}, {"int8_subgroup", 4e6 / 5e11 * 1e6},
+                    {"f16_shared", 4e6 / 8e11 * 1e6},  {"f32_subgroup", 4e6 / 1e12 * 1e6}};
+    octavo_bench_ceilings ceilings = {.read_bytes_per_s = 5e11,
+                                      .f16_matrix_flops = 1e10,
+                                      .int8_matrix_ops_per_s = 2e10,
+                                      .int8_dot_ops_per_s = 5e11,
+                                      .f16_flops = 8e11,
+                                      .f32_flops = 1e12};
+    double samples[] = {1000};
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+        octavo_bench_row row = {.bytes = 1e6, .ops = 4e6, .gpu = {samples, 1, octavo_bench_summarise(samples, 1)}};
+        (void)snprintf(row.variant, sizeof row.variant, "%s", variants[i].variant);
+        octavo_bench_row_relate(&row, &ceilings);
+        ck_assert_double_eq_tol(row.roofline_fraction, variants[i].us / 1000, 1e-9);
+    }
+    octavo_bench_row row = {
+        .variant = "matrix", .bytes = 1e6, .ops = 4e6, .gpu = {samples, 1, octavo_bench_summarise(samples, 1)}};
+    ceilings.f16_matrix_flops = 0;
+    octavo_bench_row_relate(&row, &ceilings);
+    ck_assert_double_eq_tol(row.roofline_fraction, 2e-3, 1e-9);
+}
+END_TEST
+
 START_TEST(json_is_read_by_the_report) {
     octavo_bench_row rows[2];
     octavo_bench_skip skip;
@@ -203,6 +234,8 @@ START_TEST(json_is_read_by_the_report) {
     ck_assert_str_eq(file.device_name, result.device.name);
     ck_assert_str_eq(file.command, result.command);
     ck_assert_double_eq(file.read_bytes_per_s, 5e11);
+    ck_assert_double_eq(file.f16_matrix_flops, 7e13);
+    ck_assert(!(file.int8_matrix_ops_per_s > 0)); /* not measured */
     ck_assert_uint_eq(file.row_count, 2);
     ck_assert_uint_eq(file.skip_count, 1);
     ck_assert_str_eq(file.skips[0].reason, skip.reason);
@@ -264,6 +297,7 @@ int main(void) {
     tcase_add_test(test_case, quantiles);
     tcase_add_test(test_case, values_are_nearly_normal);
     tcase_add_test(test_case, ratios_to_the_ceilings);
+    tcase_add_test(test_case, roofs_of_variants);
     tcase_add_test(test_case, json_is_read_by_the_report);
     tcase_add_test(test_case, tables_are_whole);
     suite_add_tcase(suite, test_case);
