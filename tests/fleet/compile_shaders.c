@@ -1,7 +1,8 @@
-/* octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [MODULE...]
+/* octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP] [MODULE...]
  *
  * Compiles compute shaders with one device's own compiler and prints a line of tab-separated values for each. Without
  * MODULE (see fleet_list.h for its spelling) it compiles what the library would run on this device.
+ * With --values it prints instead, as JSON, how many instructions the chosen decode walks take for each cached value.
  * A job's number goes to stderr before it starts, so that a script can go on with --from after a compiler crashed.
  * Exit: 0 every job compiled and no chosen one spills, 1 one did not, 2 usage, 3 no device. */
 #include <getopt.h>
@@ -10,142 +11,13 @@
 #include <string.h>
 
 #include "fleet_list.h"
-#include "fleet_module.h"
+#include "fleet_pipeline.h"
 #include "fleet_statistics.h"
+#include "fleet_values.h"
 
-enum { MAX_JOBS = 4096, PUSH_CONSTANT_BYTES = 128 };
+enum { MAX_JOBS = 4096 };
 
-typedef enum fleet_result { FLEET_OK, FLEET_UNSUPPORTED, FLEET_FAILED, FLEET_SPILLS } fleet_result;
 static const char *const result_names[] = {"ok", "unsupported", "failed", "spills"};
-
-/* Why the device cannot take the job, or NULL. */
-static const char *find_obstacle(const fleet_device *device, const fleet_job *job, const fleet_module *module) {
-    for (uint32_t i = 0; i < module->capability_count; i++) {
-        const char *missing = fleet_device_missing(device, module->capabilities[i]);
-        if (missing) {
-            return missing;
-        }
-    }
-    if (job->full_subgroups && !device->features.subgroup_size.computeFullSubgroups) {
-        return "computeFullSubgroups";
-    }
-    if (job->subgroup_size == 0) {
-        return NULL;
-    }
-    if (!device->features.subgroup_size.subgroupSizeControl ||
-        !(device->subgroup_sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT)) {
-        return "subgroupSizeControl";
-    }
-    bool inside = job->subgroup_size >= device->subgroup_sizes.minSubgroupSize &&
-                  job->subgroup_size <= device->subgroup_sizes.maxSubgroupSize;
-    return inside ? NULL : "subgroup size out of the device's range";
-}
-
-static VkResult create_layout(const fleet_device *device, const fleet_module *module, VkDescriptorSetLayout *sets,
-                              VkPipelineLayout *layout) {
-    for (uint32_t set = 0; set < module->set_count; set++) {
-        VkDescriptorSetLayoutBinding bindings[FLEET_MAX_BINDINGS];
-        uint32_t count = 0;
-        for (uint32_t i = 0; i < module->binding_count; i++) {
-            if (module->bindings[i].set == set) {
-                bindings[count++] = (VkDescriptorSetLayoutBinding){
-                    .binding = module->bindings[i].binding,
-                    .descriptorType = module->bindings[i].uniform_buffer ? VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER
-                                                                         : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                    .descriptorCount = 1,
-                    .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
-            }
-        }
-        VkDescriptorSetLayoutCreateInfo info = {
-            .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = count, .pBindings = bindings};
-        VkResult result = device->vkCreateDescriptorSetLayout(device->device, &info, NULL, &sets[set]);
-        if (result != VK_SUCCESS) {
-            return result;
-        }
-    }
-    VkPushConstantRange range = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = PUSH_CONSTANT_BYTES};
-    VkPipelineLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-                                       .setLayoutCount = module->set_count,
-                                       .pSetLayouts = sets,
-                                       .pushConstantRangeCount = 1,
-                                       .pPushConstantRanges = &range};
-    return device->vkCreatePipelineLayout(device->device, &info, NULL, layout);
-}
-
-static VkResult create_pipeline(const fleet_device *device, const fleet_job *job, VkShaderModule shader,
-                                VkPipelineLayout layout, VkPipeline *pipeline) {
-    VkSpecializationMapEntry entries[FLEET_MAX_CONSTANTS];
-    uint32_t values[FLEET_MAX_CONSTANTS];
-    for (uint32_t i = 0; i < job->constant_count; i++) {
-        values[i] = job->constants[i].value;
-        entries[i] = (VkSpecializationMapEntry){
-            .constantID = job->constants[i].id, .offset = i * (uint32_t)sizeof values[0], .size = sizeof values[0]};
-    }
-    VkSpecializationInfo constants = {.mapEntryCount = job->constant_count,
-                                      .pMapEntries = entries,
-                                      .dataSize = job->constant_count * sizeof values[0],
-                                      .pData = values};
-    VkPipelineShaderStageRequiredSubgroupSizeCreateInfo required = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
-        .requiredSubgroupSize = job->subgroup_size};
-    VkComputePipelineCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .layout = layout,
-        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                  .pNext = job->subgroup_size ? &required : NULL,
-                  .flags = job->full_subgroups ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
-                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                  .module = shader,
-                  .pName = job->entry,
-                  .pSpecializationInfo = &constants}};
-    if (device->features.statistics.pipelineExecutableInfo) {
-        info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
-    }
-    return device->vkCreateComputePipelines(device->device, VK_NULL_HANDLE, 1, &info, NULL, pipeline);
-}
-
-static fleet_result compile(const fleet_device *device, const fleet_job *job, fleet_statistics *statistics,
-                            char *reason, size_t reason_size) {
-    static fleet_module module;
-    const char *problem = fleet_module_read(job->words, job->word_count, &module);
-    if (problem) {
-        snprintf(reason, reason_size, "the module has %s", problem);
-        return FLEET_FAILED;
-    }
-    problem = find_obstacle(device, job, &module);
-    if (problem) {
-        snprintf(reason, reason_size, "%s", problem);
-        return FLEET_UNSUPPORTED;
-    }
-    VkDescriptorSetLayout sets[FLEET_MAX_SETS] = {VK_NULL_HANDLE};
-    VkPipelineLayout layout = VK_NULL_HANDLE;
-    VkShaderModule shader = VK_NULL_HANDLE;
-    VkPipeline pipeline = VK_NULL_HANDLE;
-    VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                     .codeSize = job->word_count * sizeof job->words[0],
-                                     .pCode = job->words};
-    VkResult result = create_layout(device, &module, sets, &layout);
-    if (result == VK_SUCCESS) {
-        result = device->vkCreateShaderModule(device->device, &info, NULL, &shader);
-    }
-    if (result == VK_SUCCESS) {
-        result = create_pipeline(device, job, shader, layout, &pipeline);
-    }
-    fleet_result outcome = FLEET_FAILED;
-    if (result == VK_SUCCESS && pipeline != VK_NULL_HANDLE) {
-        fleet_statistics_read(device, pipeline, statistics);
-        outcome = statistics->memory ? FLEET_SPILLS : FLEET_OK;
-    } else {
-        snprintf(reason, reason_size, "VkResult %d", (int)result);
-    }
-    device->vkDestroyPipeline(device->device, pipeline, NULL);
-    device->vkDestroyShaderModule(device->device, shader, NULL);
-    device->vkDestroyPipelineLayout(device->device, layout, NULL);
-    for (uint32_t i = 0; i < module.set_count; i++) {
-        device->vkDestroyDescriptorSetLayout(device->device, sets[i], NULL);
-    }
-    return outcome;
-}
 
 static void print_number(int64_t number) {
     if (number == FLEET_UNKNOWN) {
@@ -185,12 +57,30 @@ static bool run(const fleet_device *device, const fleet_job *jobs, size_t count,
                                         .instructions = FLEET_UNKNOWN,
                                         .occupancy = FLEET_UNKNOWN};
         fprintf(stderr, "job %zu of %zu: %s\n", i, count, jobs[i].name);
-        fleet_result result = compile(device, &jobs[i], &statistics, reason, sizeof reason);
+        fleet_result result = fleet_compile(device, &jobs[i], &statistics, reason, sizeof reason);
         print_row(device, &jobs[i], result, &statistics, reason);
         ok = ok && result != FLEET_FAILED && !(result == FLEET_UNSUPPORTED && jobs[i].chosen) &&
              !(result == FLEET_SPILLS && jobs[i].chosen && !jobs[i].has_rung);
         while (result != FLEET_SPILLS && i + 1 < count && jobs[i].has_rung) {
             i++; /* a plan would stay on this rung */
+        }
+    }
+    return ok;
+}
+
+/* The chosen rung of each walk, as run() finds it. */
+static bool run_values(const fleet_device *device, const fleet_job *jobs, size_t count, const char *chip) {
+    static fleet_statistics statistics;
+    bool ok = count > 0;
+    for (size_t i = 0; i < count; i++) {
+        char reason[256];
+        while (jobs[i].has_rung && i + 1 < count &&
+               fleet_compile(device, &jobs[i], &statistics, reason, sizeof reason) == FLEET_SPILLS) {
+            i++;
+        }
+        ok = fleet_values_print(device, &jobs[i], chip) && ok;
+        while (jobs[i].has_rung && i + 1 < count) {
+            i++;
         }
     }
     return ok;
@@ -207,10 +97,12 @@ int main(int argc, char **argv) {
     static const struct option options[] = {{"device", required_argument, NULL, 'd'},
                                             {"from", required_argument, NULL, 'f'},
                                             {"list", no_argument, NULL, 'l'},
+                                            {"values", required_argument, NULL, 'v'},
                                             {NULL, 0, NULL, 0}};
     uint32_t index = 0, from = 0;
     bool list = false, understood = true;
-    for (int option; (option = getopt_long(argc, argv, "d:f:l", options, NULL)) != -1;) {
+    const char *chip = NULL;
+    for (int option; (option = getopt_long(argc, argv, "d:f:lv:", options, NULL)) != -1;) {
         switch (option) {
         case 'd':
             understood = understood && parse_number(optarg, &index);
@@ -221,6 +113,9 @@ int main(int argc, char **argv) {
         case 'l':
             list = true;
             break;
+        case 'v':
+            chip = optarg;
+            break;
         default:
             understood = false;
         }
@@ -229,7 +124,8 @@ int main(int argc, char **argv) {
     fleet_job *jobs = calloc(MAX_JOBS, sizeof *jobs);
     if (!understood || argument_count > MAX_JOBS || !jobs) {
         fprintf(stderr,
-                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [FILE.spv[,OPTION...]...]\n");
+                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP] "
+                "[FILE.spv[,OPTION...]...]\n");
         free(jobs);
         return 2;
     }
@@ -246,7 +142,7 @@ int main(int argc, char **argv) {
         goto done;
     }
     if (argument_count == 0) {
-        count = fleet_jobs(&device, jobs, MAX_JOBS);
+        count = chip ? fleet_decode_jobs(&device, jobs, MAX_JOBS) : fleet_jobs(&device, jobs, MAX_JOBS);
         if (count == 0 || count > MAX_JOBS) {
             fprintf(stderr, "the library lists %zu jobs for this device; 1..%d can be compiled\n", count, MAX_JOBS);
             count = 0;
@@ -259,6 +155,8 @@ int main(int argc, char **argv) {
             printf("%s\n", jobs[i].name);
         }
         status = 0;
+    } else if (chip) {
+        status = run_values(&device, jobs, count, chip) ? 0 : 1;
     } else {
         status = run(&device, jobs, count, from) ? 0 : 1;
     }

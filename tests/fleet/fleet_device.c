@@ -109,6 +109,7 @@ static void read_features(fleet_device *device, extension_set *extensions) {
     CHAIN(integer_dot, SHADER_INTEGER_DOT_PRODUCT_FEATURES, v13 || HAS("KHR_shader_integer_dot_product"));
     CHAIN(maintenance4, MAINTENANCE_4_FEATURES, v13 || HAS("KHR_maintenance4"));
     CHAIN(cooperative_matrix, COOPERATIVE_MATRIX_FEATURES_KHR, HAS("KHR_cooperative_matrix"));
+    f->float_controls = v12 || HAS("KHR_shader_float_controls");
     CHAIN(statistics, PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR, HAS("KHR_pipeline_executable_properties"));
 #undef HAS
 #undef CHAIN
@@ -235,6 +236,7 @@ const char *fleet_device_missing(const fleet_device *device, uint32_t capability
         {4448, f->storage8.storageBuffer8BitAccess, "storageBuffer8BitAccess"},
         {4449, f->storage8.uniformAndStorageBuffer8BitAccess, "uniformAndStorageBuffer8BitAccess"},
         {4450, f->storage8.storagePushConstant8, "storagePushConstant8"},
+        {4464, f->float_controls, "VK_KHR_shader_float_controls"},
         {5345, f->memory_model.vulkanMemoryModel, "vulkanMemoryModel"},
         {5346, f->memory_model.vulkanMemoryModelDeviceScope, "vulkanMemoryModelDeviceScope"},
         {5347, f->addresses.bufferDeviceAddress, "bufferDeviceAddress"},

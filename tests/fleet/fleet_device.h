@@ -37,6 +37,7 @@ typedef struct fleet_features {
     VkPhysicalDeviceMaintenance4Features maintenance4;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR cooperative_matrix;
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics;
+    VkBool32 float_controls;
 } fleet_features;
 
 typedef struct fleet_device {

@@ -89,6 +89,10 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
         octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(shape->layout, variant, &tuning);
         fleet_job job = make_job(&walk, list->names_size, name, chosen);
         job.rung = rung;
+        job.int8_dot = snapshot->int_dot_accelerated;
+        job.trip_lanes = variant->fused ? 32u : tuning.lanes; /* teams of a fused walk have steps of their own */
+        job.trip_values = (variant->fused ? 32u : OCTAVO_TILE_TOKENS) *
+                          (shape->layout->key_dim_padded + shape->layout->value_dim_padded);
         if (rung == 0) {
             octavo_gpu_pipeline_info rotate =
                 octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
@@ -142,6 +146,26 @@ static void add_attention(job_list *list, const octavo_device_snapshot *snapshot
     }
 }
 
+/* What the library makes of the device. */
+static bool plan_device(const fleet_device *device, octavo_device_snapshot *snapshot, octavo_device_plan *plan) {
+    octavo_host reports = {.log = log_line};
+    octavo_base_host host;
+    octavo_base_host_init(&host, &reports);
+    octavo_gpu_instance_table table;
+    octavo_device_plan_options options = {0};
+    if (octavo_gpu_load_instance(&table, device->get_instance_proc_addr, device->instance) != NULL ||
+        octavo_gpu_snapshot_query(&host, &table, device->physical_device, VK_API_VERSION_1_3, snapshot) !=
+            OCTAVO_SUCCESS) {
+        return false;
+    }
+    octavo_gpu_plan_device(snapshot, &options, plan);
+    if (!plan->usable) {
+        fprintf(stderr, "the library refuses %s: %s\n", snapshot->name, plan->reason);
+        return false;
+    }
+    return true;
+}
+
 size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
     enum { DECODE = 1, PREFILL = 2, ALL_VARIANTS = 4 };
     /* not the full product: each shape, each pair of bits and each group with what is most work for a compiler */
@@ -163,21 +187,9 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         {128, 128, 16, 16, 8, DECODE},
     };
 
-    octavo_host reports = {.log = log_line};
-    octavo_base_host host;
-    octavo_base_host_init(&host, &reports);
-    octavo_gpu_instance_table table;
     octavo_device_snapshot snapshot;
     octavo_device_plan plan;
-    octavo_device_plan_options options = {0};
-    if (octavo_gpu_load_instance(&table, device->get_instance_proc_addr, device->instance) != NULL ||
-        octavo_gpu_snapshot_query(&host, &table, device->physical_device, VK_API_VERSION_1_3, &snapshot) !=
-            OCTAVO_SUCCESS) {
-        return 0;
-    }
-    octavo_gpu_plan_device(&snapshot, &options, &plan);
-    if (!plan.usable) {
-        fprintf(stderr, "the library refuses %s: %s\n", snapshot.name, plan.reason);
+    if (!plan_device(device, &snapshot, &plan)) {
         return 0;
     }
     job_list list = {.jobs = jobs, .capacity = capacity, .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
@@ -200,4 +212,29 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         }
     }
     return list.count;
+}
+
+size_t fleet_decode_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
+    static const uint32_t groups[] = {1, 4};
+    octavo_device_snapshot snapshot;
+    octavo_device_plan plan;
+    if (!plan_device(device, &snapshot, &plan)) {
+        return 0;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        job_list list = {.jobs = jobs + kept,
+                         .capacity = capacity - kept,
+                         .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
+        octavo_packed_layout layout = octavo_packed_layout_make(1, 8, 128, 128, 3, 3);
+        octavo_kernel_shape shape = {
+            .layout = &layout, .group = groups[i], .query_tokens = 1, .phase = OCTAVO_PHASE_DECODE};
+        add_attention(&list, &snapshot, plan.capabilities, &shape, "d 128/128 bits 3/3", false);
+        for (size_t j = 0; j < list.count && j < list.capacity; j++) {
+            if (list.jobs[j].trip_values != 0) { /* a walk */
+                jobs[kept++] = list.jobs[j];
+            }
+        }
+    }
+    return kept;
 }

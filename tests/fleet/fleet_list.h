@@ -29,11 +29,18 @@ typedef struct fleet_job {
     bool chosen;   /* a plan would run this one here, so a spill is a failure */
     bool has_rung; /* the next job is what a plan tries when this one spills; else it is not needed */
     uint32_t rung; /* of the tuning */
+    bool int8_dot; /* the device has accelerated integer dot products */
+    /* of a walk: lanes that share a trip of the loop over the cache, and its values, of keys and values together */
+    uint32_t trip_lanes, trip_values;
 } fleet_job;
 
 /* Writes at most `capacity` jobs: every variant that the library holds able to run on `device`. Returns how many there
  * are, which may exceed `capacity`. */
 size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
+
+/* Only the chosen walks of decode at 3 bits and 128 channels, with one and with four query heads for each KV head: what
+ * instructions for each value are counted of. */
+size_t fleet_decode_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
 
 /* FILE.spv[,entry=NAME][,ID=VALUE...][,subgroup=N][,full][,chosen]; VALUE is decimal, 0x hex, or a float with a point.
  * Prints the reason and returns false when it cannot be read. */
