@@ -1,5 +1,6 @@
 #include "report_charts.h"
 
+#include "report_legend.h"
 #include "report_plot.h"
 
 #include <math.h>
@@ -141,23 +142,6 @@ static void draw_panel(octavo_report_text *text, const octavo_report_set *set, s
     octavo_report_text_add(text, "</figure>\n");
 }
 
-static void add_legend(octavo_report_text *text, const octavo_report_set *set) {
-    octavo_report_text_add(text, "<ul class=\"legend\">");
-    for (size_t i = 0; i < set->kv_count; i++) {
-        octavo_report_text_add(text, "<li>");
-        octavo_report_plot_legend_key(text, 0, SIZE_MAX, i, false);
-        octavo_report_text_add(text, "K/V ");
-        octavo_report_text_escape_short(text, set->kvs[i], 12);
-        octavo_report_text_add(text, "</li>");
-    }
-    for (size_t i = 0; i < set->gqa_count; i++) {
-        octavo_report_text_add(text, "<li>");
-        octavo_report_plot_legend_key(text, i, SIZE_MAX, 6, false);
-        octavo_report_text_format(text, "GQA %s</li>", octavo_report_number_integer(set->gqas[i]).text);
-    }
-    octavo_report_text_add(text, "</ul>\n");
-}
-
 void octavo_report_add_roofline(octavo_report_text *text, const octavo_report_set *set) {
     octavo_report_axis x, y;
     octavo_report_text_add(text, "<section id=\"roofline\"><h2>Roofline</h2>\n");
@@ -166,7 +150,7 @@ void octavo_report_add_roofline(octavo_report_text *text, const octavo_report_se
                                "<p>What the kernels reach, below what the device does: the slope is the measured read "
                                "bandwidth, level lines are measured rates of arithmetic. All panels have the same "
                                "axes. GQA is the number of query heads for each KV head.</p>\n");
-        add_legend(text, set);
+        octavo_report_add_legend(text, set, false);
         octavo_report_text_add(text, "<div class=\"panels\">\n");
         for (size_t i = 0; i < set->file_count; i++) draw_panel(text, set, i, x, y);
         octavo_report_text_add(text, "</div>\n");

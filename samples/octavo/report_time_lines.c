@@ -1,5 +1,6 @@
 #include "report_charts.h"
 
+#include "report_legend.h"
 #include "report_plot.h"
 
 #include <stdint.h>
@@ -138,30 +139,6 @@ static void draw_panel(octavo_report_text *text, const octavo_report_set *set, p
     octavo_report_text_add(text, "</figure>\n");
 }
 
-static void add_legend(octavo_report_text *text, const octavo_report_set *set) {
-    bool several = set->file_count > 1;
-    octavo_report_text_add(text, "<ul class=\"legend\">");
-    for (size_t i = 0; several && i < set->file_count; i++) {
-        octavo_report_text_add(text, "<li>");
-        octavo_report_plot_legend_key(text, SIZE_MAX, 0, i, false);
-        octavo_report_add_device(text, set, i);
-        octavo_report_text_add(text, "</li>");
-    }
-    for (size_t i = 0; i < set->kv_count; i++) {
-        octavo_report_text_add(text, "<li>");
-        octavo_report_plot_legend_key(text, SIZE_MAX, several ? i : 0, several ? 6 : i, false);
-        octavo_report_text_add(text, "K/V ");
-        octavo_report_text_escape_short(text, set->kvs[i], 12);
-        octavo_report_text_add(text, "</li>");
-    }
-    for (size_t i = 0; i < set->gqa_count; i++) {
-        octavo_report_text_add(text, "<li>");
-        octavo_report_plot_legend_key(text, i, SIZE_MAX, 6, false);
-        octavo_report_text_format(text, "GQA %s</li>", octavo_report_number_integer(set->gqas[i]).text);
-    }
-    octavo_report_text_add(text, "</ul>\n");
-}
-
 /* Draws the panels that have lines with several lengths (or, with lengths false, the others); returns what it left out
  * beyond the limit. */
 static size_t draw_panels(octavo_report_text *text, const octavo_report_set *set, bool lengths, size_t *drawn,
@@ -191,7 +168,7 @@ void octavo_report_add_time_lines(octavo_report_text *text, const octavo_report_
                            "<section id=\"time\"><h2>Time against tokens</h2>\n"
                            "<p>Median time of one step of one layer. Of several rows of one case the fastest is "
                            "drawn.</p>\n");
-    add_legend(text, set);
+    octavo_report_add_legend(text, set, true);
     octavo_report_text_add(text, "<div class=\"panels\">\n");
     size_t left_out = draw_panels(text, set, true, &drawn, &single);
     if (drawn == 0) {

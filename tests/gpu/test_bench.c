@@ -129,9 +129,5 @@ int main(void) {
     tcase_add_test(test_case, what_does_not_fit_is_skipped);
     tcase_add_test(test_case, tuned_rows_are_used);
     suite_add_tcase(suite, test_case);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

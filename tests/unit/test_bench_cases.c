@@ -246,9 +246,5 @@ int main(void) {
     tcase_add_loop_test(test_case, work_is_what_the_mask_shows, 0, 300);
     tcase_add_test(test_case, caches_take_turns);
     suite_add_tcase(suite, test_case);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

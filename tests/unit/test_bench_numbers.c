@@ -8,8 +8,8 @@
 #include "run_tests.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { HEADS = 2, KEY_DIM = 8, VALUE_DIM = 5, ROWS = 12, TOKENS = 60 };
@@ -301,9 +301,5 @@ int main(void) {
     tcase_add_test(test_case, json_is_read_by_the_report);
     tcase_add_test(test_case, tables_are_whole);
     suite_add_tcase(suite, test_case);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -311,9 +311,5 @@ int main(void) {
     tcase_add_test(tests, selftest_as_json);
     tcase_add_test(tests, generates_text);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

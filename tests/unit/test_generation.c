@@ -4,8 +4,8 @@
 #include "cpu_attention.h"
 #include "gguf_builder.h"
 #include "language_model_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,9 +196,5 @@ int main(void) {
     tcase_add_test(generation, test_generation_limits);
     suite_add_tcase(suite, sampler);
     suite_add_tcase(suite, generation);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -4,8 +4,8 @@
 #include "file_mapping.h"
 #include "gguf_builder.h"
 #include "half_precision.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -473,9 +473,5 @@ int main(void) {
     tcase_add_test(bad, test_files_that_cannot_be_mapped);
     suite_add_tcase(suite, good);
     suite_add_tcase(suite, bad);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

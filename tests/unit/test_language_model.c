@@ -5,8 +5,8 @@
 #include "gguf_builder.h"
 #include "half_precision.h"
 #include "language_model_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -480,9 +480,5 @@ int main(void) {
     tcase_add_loop_test(model, test_unusable_model_is_refused, 0, sizeof REFUSED / sizeof REFUSED[0]);
     tcase_add_test(model, test_vocabulary_of_another_size_is_refused);
     suite_add_tcase(suite, model);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* .npy files: what NumPy writes is read, what it does not write is refused with a line, what we write reads back. */
 #include "npy.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,9 +186,5 @@ int main(void) {
     tcase_add_test(tests, writes_what_it_reads);
     tcase_add_test(tests, names_the_file_that_fails);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

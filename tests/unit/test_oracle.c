@@ -4,9 +4,9 @@
 #include "mask_spec.h"
 #include "random_numbers.h"
 #include "random_problem.h"
+#include "run_tests.h"
 #include "tensor_layout.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,9 +305,5 @@ int main(void) {
     tcase_add_test(tests, fixed_problems_can_be_made);
     tcase_set_timeout(tests, 120);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

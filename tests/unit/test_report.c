@@ -2,8 +2,8 @@
  * and each page is well formed. */
 #include "report_page.h"
 #include "rng.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,9 +342,5 @@ int main(void) {
     tcase_add_loop_test(tests, survives_changed_bytes, 0, 8);
     tcase_add_test(tests, writes_figures);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

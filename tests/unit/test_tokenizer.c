@@ -3,10 +3,10 @@
 
 #include "gguf_builder.h"
 #include "pretokenizer.h"
+#include "run_tests.h"
 #include "unicode_classes.h"
 #include "utf8.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -426,9 +426,5 @@ int main(void) {
     tcase_add_loop_test(tests, test_unusable_vocabulary_is_refused, 0, sizeof REFUSED / sizeof REFUSED[0]);
     tcase_add_test(tests, test_text_the_vocabulary_cannot_say);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
