@@ -51,9 +51,9 @@ run_ctest() {
 stage_packages() { one install_packages "$octavo_build_tools $octavo_test_tools" $octavo_build_packages $octavo_test_packages; }
 stage_build_dev() { one configure_and_build dev build/dev; }
 stage_unit() { run_ctest build/dev none -LE 'gpu|install|fleet'; }
-# test_bench is of the tool, not of the kernels: one device will do, and it takes minutes on SwiftShader
+# test_bench is of the tool, not of the kernels: one device will do, that of validation and asan
 stage_gpu_lvp_128() { run_ctest build/dev lvp:128 -L gpu -E '^test_bench$'; }
-stage_gpu_lvp_256() { run_ctest build/dev lvp:256 -L gpu; }
+stage_gpu_lvp_256() { run_ctest build/dev lvp:256 -L gpu -E '^test_bench$'; }
 stage_gpu_lvp_512() { run_ctest build/dev lvp:512 -L gpu -E '^test_bench$'; }
 stage_gpu_swiftshader() { run_ctest build/dev sws -L gpu -E '^test_bench$'; }
 stage_install() { run_ctest build/dev lvp:256 -L install; }
@@ -65,13 +65,32 @@ stage_validation() {
     run_ctest build/dev lvp:256 -L gpu
 }
 
+# at_once FUNCTION ARGUMENT...: calls the function with each argument, as many at once as there are processors
+at_once() {
+    function=$1
+    shift
+    started=0
+    for word in "$@"; do
+        "$function" "$word" &
+        started=$((started + 1))
+        [ $((started % jobs)) != 0 ] || wait
+    done
+    wait
+}
+
 # Random problems on every software device (the fixed ones are a gpu test); the seed changes every day and is in the log.
+# lavapipe runs beside SwiftShader, which takes as long as all of its widths.
 stage_random() {
     seed=${OCTAVO_RANDOM_SEED:-$(date +%Y%m%d)}
-    for device in lvp:128 lvp:256 lvp:512 sws; do
-        echo "$device, seed $seed"
+    at_once random_problems sws 'lvp:128 lvp:256 lvp:512'
+}
+random_problems() { # DEVICES
+    for device in $1; do
+        log=$logs/random-$(echo "$device" | tr : -).log
         one env $(sh tests/fleet/software_device.sh "$device") build/dev/octavo selftest --no-fixed --random 40 --limit 29 \
-            --seed "$seed"
+            --seed "$seed" >"$log" 2>&1
+        echo "$device, seed $seed"
+        cat "$log"
     done
 }
 
@@ -127,17 +146,18 @@ stage_tsan() { run_ctest build/tsan none -LE 'gpu|install|fleet'; } # the softwa
 
 stage_build_fuzz() { one configure_and_build fuzz build/fuzz; }
 stage_fuzz() {
-    found=0
-    for target in $(find build/fuzz -name 'fuzz_*' -type f -perm -u+x); do
-        found=$((found + 1))
-        name=$(basename "$target")
-        seeds=''
-        [ -d "tests/fuzz/$name" ] && seeds=tests/fuzz/$name
-        mkdir -p "build/fuzz/corpus/$name"
-        one "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-            -artifact_prefix="$logs/$name-" "build/fuzz/corpus/$name" $seeds
-    done
-    [ "$found" -gt 0 ] || report 0 1 0
+    targets=$(find build/fuzz -name 'fuzz_*' -type f -perm -u+x)
+    [ -n "$targets" ] || report 0 1 0
+    at_once fuzz_target $targets
+}
+fuzz_target() {
+    name=$(basename "$1")
+    seeds=''
+    [ -d "tests/fuzz/$name" ] && seeds=tests/fuzz/$name
+    mkdir -p "build/fuzz/corpus/$name"
+    one "$1" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="$logs/$name-" "build/fuzz/corpus/$name" $seeds >"$logs/$name.log" 2>&1
+    cat "$logs/$name.log"
 }
 
 stage_seconds() { # STAGE: its limit
