@@ -132,27 +132,35 @@ static void print(const value_count *count, const fleet_loop *tiles, const fleet
     fflush(stdout);
 }
 
+/* Two shapes can come to one pipeline. */
+static bool is_same(const fleet_job *a, const fleet_job *b) {
+    return a && a->words == b->words && a->subgroup_size == b->subgroup_size &&
+           a->constant_count == b->constant_count &&
+           memcmp(a->constants, b->constants, a->constant_count * sizeof a->constants[0]) == 0;
+}
+
 bool fleet_values_print(const fleet_device *device, const fleet_job *job, const char *chip) {
     static value_count count;
     static fleet_statistics statistics;
-    memset(&count, 0, sizeof count);
-    count.device = device;
+    static const fleet_loop *tiles;
+    if (count.device != device || !is_same(count.job, job)) {
+        memset(&count, 0, sizeof count);
+        tiles = NULL;
+        count.device = device;
+        count.job = job;
+        count.problem = fleet_constants_read(job, &count.constants) ? fleet_loops_read(&count.constants, &count.loops)
+                                                                    : "the module cannot be read";
+        if (!count.problem && measure(&count, &statistics)) {
+            tiles = find_tiles(&count);
+            count.problem = tiles ? NULL : "no loop over the cache is found";
+        }
+        fleet_constants_release(&count.constants);
+    }
     count.job = job;
-    const fleet_loop *tiles = NULL;
-    if (!fleet_constants_read(job, &count.constants)) {
-        count.problem = "the module cannot be read";
-    } else {
-        count.problem = fleet_loops_read(&count.constants, &count.loops);
-    }
-    if (!count.problem && measure(&count, &statistics)) {
-        tiles = find_tiles(&count);
-        count.problem = tiles ? NULL : "no loop over tiles is found";
-    }
     if (tiles) {
         print(&count, tiles, &statistics, chip);
     } else {
         fprintf(stderr, "%s: %s\n", job->name, count.problem);
     }
-    fleet_constants_release(&count.constants);
     return tiles != NULL;
 }

@@ -3,7 +3,7 @@
 # cached value (fleet_values.h says how) and writes tests/fleet/instructions.json; PROGRAM is octavo_fleet_compile (amd64),
 # FLEET_ARM64 an arm64 build of it. Without names: all devices, with Debian sid's drivers, and those of the gate also with
 # Debian 13's, as in amd:navi31@trixie. With names only these are counted again.
-# fleet_values.sh --markdown: the README's table, from that file.
+# fleet_values.sh --markdown: the README's table, from that file. --check: whether the README has it.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 json=$here/instructions.json
@@ -44,6 +44,13 @@ if [ "${1:-}" = --markdown ]; then
             if (missing) print "\nWithout a number: " missing "."
         }' "$json"
     exit 0
+fi
+
+if [ "${1:-}" = --check ]; then
+    sh "$0" --markdown | while IFS= read -r line; do
+        [ -z "$line" ] || grep -qxF -e "$line" "$here/../../README.md" || { echo "not in README.md: $line"; exit 1; }
+    done
+    exit
 fi
 
 [ $# -ge 1 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
