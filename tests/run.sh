@@ -2,7 +2,8 @@
 # tests/run.sh [STAGE...]: installs what is missing, builds and tests everything; with names, only those stages (list:
 # tests/run.sh --list). Ends with "N passed, N failed, N skipped" over all stages, and fails when one did.
 # A stage's log is build/logs/STAGE.log. A stage that runs past its limit fails; the limits are several times what an
-# idle machine of two cores needs. fleet-report runs only when named and never fails.
+# idle machine of two cores needs. fleet-report and fleet-values run only when named; the first never fails, the second
+# counts instructions anew for tests/fleet/instructions.json.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 . samples/install_packages.sh
@@ -103,6 +104,7 @@ stage_fleet() {
         return
     fi
     one sh tests/fleet/prebuilt_check.sh
+    one sh tests/fleet/fleet_values.sh --check
     FLEET_LIMIT=${FLEET_LIMIT:-600} FLEET_OUTPUT=$PWD/build/fleet \
         sh tests/fleet/fleet_check.sh gate -- "$(fleet_program build/dev)" >"$logs/fleet-gate.txt"
     cat "$logs/fleet-gate.txt"
@@ -114,9 +116,18 @@ report_fleet() {
     report ${line:-0 1 0}
 }
 
-stage_fleet_report() {
+with_fleet_arm64() {
     install_packages aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user && build_fleet_arm64 &&
         FLEET_ARM64=$(fleet_program build/fleet-arm64) && export FLEET_ARM64
+}
+stage_fleet_values() {
+    with_fleet_arm64
+    sh tests/fleet/fleet_setup.sh trixie && sh tests/fleet/fleet_setup.sh sid amd64 arm64
+    one sh tests/fleet/fleet_values.sh "$(fleet_program build/dev)"
+    sh tests/fleet/fleet_values.sh --markdown
+}
+stage_fleet_report() {
+    with_fleet_arm64
     FLEET_OUTPUT=$PWD/build/fleet FLEET_LIMIT=${FLEET_LIMIT:-120} timeout -k 5 "${OCTAVO_REPORT_SECONDS:-600}" \
         sh tests/fleet/fleet_check.sh report -- "$(fleet_program build/dev)"
     echo "(a report: nothing of it counts)"
@@ -164,6 +175,7 @@ stage_seconds() { # STAGE: its limit
     case $1 in
     unit* | build-*) echo 900 ;;
     fleet) echo 3000 ;;
+    fleet-values) echo 14400 ;;
     fleet-report) echo $((${OCTAVO_REPORT_SECONDS:-600} + 300)) ;;
     random | gpu-swiftshader) echo 2700 ;;
     fuzz) echo $((fuzz_seconds * 4 + 600)) ;;
@@ -177,7 +189,7 @@ if [ "${1:-}" = --one ]; then # internal: the stage itself
     exit 0
 fi
 if [ "${1:-}" = --list ]; then
-    echo "$all_stages fleet-report" | tr -s ' ' '\n'
+    echo "$all_stages fleet-report fleet-values" | tr -s ' ' '\n'
     exit 0
 fi
 [ $# -gt 0 ] || set -- $all_stages
@@ -185,7 +197,7 @@ mkdir -p "$logs"
 passed=0 failed=0 skipped=0 start=$(date +%s) running=''
 trap 'kill $running; exit 130' INT TERM # a limited stage is a process group of its own
 for stage in "$@"; do
-    case " $(echo $all_stages) fleet-report " in
+    case " $(echo $all_stages) fleet-report fleet-values " in
     *" $stage "*) ;;
     *) echo "no stage '$stage'; tests/run.sh --list" >&2; exit 2 ;;
     esac
