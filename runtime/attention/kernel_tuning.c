@@ -30,9 +30,10 @@ static const tuning_row mobile = {32u, 4u, 1u, 4u, 32768u, 8u, UINT64_C(1) << 29
  * LP_MAX_TGSI_LOOP_ITERATIONS); a tile takes thirty to six hundred. */
 #define SOFTWARE_TILES_MAX 64u
 
-/* Subgroups of a workgroup of the matrix walk: as many as are resident on a core (H200, 65536 tokens, GQA 8: 12 take 42
- * us, twice 6 46 us, thrice 4 65 us). */
+/* Subgroups of a workgroup of the matrix walk: as many as are resident on a core with 168 registers a lane, or 255 for
+ * the results of sixteen rows (H200, 65536 tokens, sixteen rows: 57 us; with twelve 76 us). */
 #define MATRIX_TEAMS 12u
+#define MATRIX_WIDE_TEAMS 8u
 
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return &software;
@@ -54,7 +55,7 @@ static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const 
     uint32_t teams = tuning->lanes / 32u, halves = tuning->rows > 8u ? 2u : 1u;
     uint32_t pad = layout->key_dim_padded, key_steps = (pad / 32u + 3u) / 4u * 8u;
     uint32_t widest = pad > layout->value_dim_padded ? pad : layout->value_dim_padded;
-    uint32_t words = halves * (key_steps + teams) * 64u; /* queries, weights of a window */
+    uint32_t words = halves * (key_steps * 64u + teams * 128u); /* queries, weights */
     words += tuning->rows * (widest + 32u * teams + 2u * teams + 7u) + 1u;
     if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
     return 4u * words;
@@ -120,14 +121,18 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
     return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
 }
 
-/* Teams of 32 lanes that share a query tile; the emulation is one team. A fragment has room for sixteen rows, but eight
- * a tile are faster (H200, 65536 tokens, 16 rows: 73 us as two tiles, 175 us as one). A rung less is half the rows. */
+/* Teams of 32 lanes that share a query tile; the emulation is one team. Codes are unpacked once for the sixteen rows of a
+ * tile (H200, 65536 tokens: 57 us; two tiles of eight 73 us). A rung less is half the rows. */
 static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
     const tuning_row *row = row_of(snapshot);
-    const uint32_t rows_max = 8u;
+    const uint32_t rows_max = 16u;
     const bool emulated = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
-    uint32_t teams = emulated ? 1u : MATRIX_TEAMS,
+    uint64_t wanted = (uint64_t)shape->group * shape->query_tokens;
+    tuning->rows = rows_max;
+    if (wanted < rows_max && shape->phase == OCTAVO_PHASE_DECODE)
+        tuning->rows = power_of_two_at_least((uint32_t)wanted);
+    uint32_t teams = emulated ? 1u : tuning->rows > 8u ? MATRIX_WIDE_TEAMS : MATRIX_TEAMS,
              subgroups = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
     while (teams > 1u &&
            (32u * teams > snapshot->max_compute_work_group_invocations ||
@@ -135,10 +140,6 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
         teams /= 2u;
     tuning->lanes = 32u * teams;
     tuning->subgroup_size = emulated ? 0u : 32u;
-    uint64_t wanted = (uint64_t)shape->group * shape->query_tokens;
-    tuning->rows = rows_max;
-    if (wanted < rows_max && shape->phase == OCTAVO_PHASE_DECODE)
-        tuning->rows = power_of_two_at_least((uint32_t)wanted);
     while (tuning->rows > 1u &&
            walk_shared_bytes(variant, shape->layout, tuning) > snapshot->max_compute_shared_memory_size)
         tuning->rows /= 2u;

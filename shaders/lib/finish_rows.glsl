@@ -1,6 +1,6 @@
 // From a merged row to the caller's tensors: the sink logit in the denominator, the output and its log-sum-exp. Includer
-// defines shared float row_max[], row_sum[] (relative to 2^row_max), shared uint row_token[], row_head[], the buffers uint
-// tensor[] and float lse[].
+// defines shared float row_max[], row_sum[] (relative to 2^row_max), row_places.glsl, the buffers uint tensor[] and float
+// lse[].
 #ifndef OCTAVO_FINISH_ROWS_GLSL
 #define OCTAVO_FINISH_ROWS_GLSL
 
@@ -12,7 +12,7 @@ bool row_is_poisoned(uint r) {
 
 // The log-sum-exp of row r; then row_sum[r] is what its output is multiplied by, NaN if the row is poisoned.
 void finish_sum(octavo_sequence_record sequence, uint r) {
-    const int position = sequence.position + int(row_token[r] - sequence.token_base);
+    const int position = row_position(sequence, r);
     const bool row_empty = mask_row_is_empty(push.mask, position, sequence.key_count), poisoned = row_is_poisoned(r);
     // A uniform row is a mean: no logit counts, the sink's neither.
     const bool has_sink = push.sink_offset != 0u && !(row_empty && mask_empty_mode(push.mask) == 2u);

@@ -155,11 +155,19 @@ uint halves_multiply_add(uint x, float factor, float term) {
 }
 #endif
 
-// The largest of the four lanes 4 g .. 4 g + 3.
-float quad_max(float x) {
-    const uint own = lane_in_subgroup();
-    x = max(x, shuffled(x, own ^ 1u));
-    return max(x, shuffled(x, own ^ 2u));
+// Of the eight lanes t, 4 + t .. 28 + t.
+float column_max(float x) {
+    UNROLL for (uint distance = 4u; distance < 32u; distance *= 2u) {
+        x = max(x, shuffled(x, lane_in_subgroup() ^ distance));
+    }
+    return x;
+}
+
+float column_sum(float x) {
+    UNROLL for (uint distance = 4u; distance < 32u; distance *= 2u) {
+        x += shuffled(x, lane_in_subgroup() ^ distance);
+    }
+    return x;
 }
 
 // Of all lanes of the subgroup.
@@ -177,9 +185,10 @@ float subgroup_sum(float x) {
     return x;
 }
 
-float quad_sum(float x) {
-    const uint own = lane_in_subgroup();
-    x += shuffled(x, own ^ 1u);
-    return x + shuffled(x, own ^ 2u);
+uint subgroup_or(uint x) {
+    [[dont_unroll]] for (uint distance = 1u; distance < 32u; distance *= 2u) {
+        x |= floatBitsToUint(shuffled(uintBitsToFloat(x), lane_in_subgroup() ^ distance));
+    }
+    return x;
 }
 #endif

@@ -38,17 +38,8 @@ uint halves_shift(const uint bits, const uint c) {
     return bits == 16u ? 0u : bits == 2u ? 2u * (c & 3u) : bits == 4u ? 4u * (c & 1u) : c < 6u ? 3u * (c & 1u) : 6u;
 }
 
-// The word that holds the codes 2 m and 2 m + 1 of a group as codes_of's codes 0 and 1 of a word: at bit 0 and bit `bits`.
-uint code_word_pair(const uint bits, uint m, uint w0, uint w1, uint w2, uint w3) {
-    if (bits == 2u) {
-        return (m < 2u ? w0 : w1) >> (4u * (m & 1u));
-    }
-    if (bits == 4u) {
-        return m == 0u ? w0 : m == 1u ? w1 : m == 2u ? w2 : w3;
-    }
-    if (m < 3u) {
-        return m == 0u ? w0 : m == 1u ? w1 : w2;
-    }
+// Codes 6 and 7 of 3 bits, which lie in all three words, as the codes 0 and 1 of a word.
+uint gather_spread(uint w0, uint w1, uint w2) {
     return ((w0 >> 6) & 0x03030303u) | ((w1 >> 4) & 0x04040404u) | ((w2 >> 3) & 0x18181818u) | ((w1 >> 2) & 0x20202020u);
 }
 

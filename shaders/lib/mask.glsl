@@ -10,6 +10,23 @@ bool mask_sees(octavo_mask_push mask, int p, uint j) {
     return j < mask.prefix || ((!causal || distance >= 0) && in_window);
 }
 
+// Bits j < 4 with first + j < end.
+uint mask_below(int end, uint first) {
+    return (1u << uint(clamp(end - int(first), 0, 4))) - 1u;
+}
+
+// mask_sees of the keys first .. first + 3: bit j is key first + j.
+uint mask_sees_four(octavo_mask_push mask, int p, uint first) {
+    const bool causal = (mask.flags & OCTAVO_WALK_CAUSAL) != 0u;
+    uint seen = causal ? mask_below(p + 1, first) : 15u;
+    if (mask.window != 0u) {
+        const int window = int(mask.window);
+        const uint near = ~mask_below(p - window + 1, first) & (causal ? 15u : mask_below(p + window, first));
+        seen &= near | mask_below(int(min(mask.sink, 0x7fffffffu)), first);
+    }
+    return seen | mask_below(int(min(mask.prefix, 0x7fffffffu)), first);
+}
+
 // Whether a row sees none of key_count keys.
 bool mask_row_is_empty(octavo_mask_push mask, int p, uint key_count) {
     if (key_count == 0u || mask.prefix > 0u) {

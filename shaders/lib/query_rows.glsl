@@ -41,7 +41,7 @@ void transform_row(octavo_sequence_record sequence, uint r, inout float x[ROW_RE
     team_sync();
 }
 
-// A row as fragments A: normalised to the largest magnitude, each value divided by the power of two that its keys have
+// A row as fragments B: normalised to the largest magnitude, each value divided by the power of two that its keys have
 // (see code_halves). Lane 4 g + t of fragment `step` has group t of 32 channels of row g, channels 4 c .. 4 c + 3 as pairs
 // (0, 2) and (1, 3) for codes, (0, 1) and (2, 3) for f16.
 void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {

@@ -11,4 +11,8 @@ void place_rows(octavo_sequence_record sequence, octavo_query_tile tile, uint ro
         row_head[r] = head * push.group + local % push.group;
     }
 }
+
+int row_position(octavo_sequence_record sequence, uint r) {
+    return sequence.position + int(row_token[r] - sequence.token_base);
+}
 #endif

@@ -5,11 +5,13 @@
 // The teams' results into rows[], row_max[], row_sum[].
 void merge_teams() {
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        const uint row = g + 8u * h;
-        const float sum = quad_sum(running_sum[h]);
-        if (row < ROWS && t == 0u) {
-            team_max[team * ROWS + row] = running_max[h];
-            team_sum[team * ROWS + row] = sum * value_reference;
+        const vec2 sum = vec2(column_sum(running_sum[h].x), column_sum(running_sum[h].y)) * value_reference;
+        UNROLL for (uint odd = 0u; odd < 2u; ++odd) {
+            const uint row = 8u * h + 2u * t + odd;
+            if (row < ROWS && g == 0u) {
+                team_max[team * ROWS + row] = running_max[h][odd];
+                team_sum[team * ROWS + row] = sum[odd];
+            }
         }
     }
     barrier();
