@@ -42,9 +42,18 @@ octavo_gpu_pipeline_info octavo_kernel_rotate_info(uint32_t dim_padded, uint32_t
     return info;
 }
 
-octavo_gpu_pipeline_info octavo_kernel_pack_info(const octavo_packed_layout *layout) {
-    octavo_gpu_pipeline_info info = module_info(OCTAVO_SHADER_PACK, 3u, OCTAVO_KERNEL_PACK_LANES);
+bool octavo_kernel_appends_both(const octavo_device_snapshot *snapshot, const octavo_packed_layout *layout) {
+    return snapshot->max_stage_storage_buffers > OCTAVO_APPEND_PAIR_VALUES && layout->key_bits == layout->value_bits &&
+           layout->key_dim_padded == layout->value_dim_padded;
+}
+
+octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role) {
+    octavo_gpu_pipeline_info info =
+        role == OCTAVO_APPEND_BOTH
+            ? module_info(OCTAVO_SHADER_APPEND_PAIR, OCTAVO_APPEND_PAIR_VALUES + 1u, OCTAVO_APPEND_LANES)
+            : module_info(OCTAVO_SHADER_APPEND, OCTAVO_APPEND_POOL + 1u, OCTAVO_APPEND_LANES);
     set_layout(&info, layout);
+    set_constant(&info, OCTAVO_SPEC_APPEND_ROLE, role);
     return info;
 }
 
@@ -74,20 +83,22 @@ octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *la
 
 octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,
                                           octavo_append_pipelines *pipelines) {
-    octavo_gpu_pipeline_info key = octavo_kernel_rotate_info(layout->key_dim_padded, layout->key_bits, 0u);
-    octavo_gpu_pipeline_info value = octavo_kernel_rotate_info(layout->value_dim_padded, layout->value_bits, 0u);
-    octavo_gpu_pipeline_info pack = octavo_kernel_pack_info(layout);
-    octavo_status status = octavo_gpu_pipeline_create(device, &key, &pipelines->rotate_key);
-    if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &value, &pipelines->rotate_value);
-    if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &pack, &pipelines->pack);
+    octavo_gpu_pipeline_info both = octavo_kernel_append_info(layout, OCTAVO_APPEND_BOTH);
+    octavo_gpu_pipeline_info keys = octavo_kernel_append_info(layout, OCTAVO_APPEND_KEYS);
+    octavo_gpu_pipeline_info values = octavo_kernel_append_info(layout, OCTAVO_APPEND_VALUES);
+    if (octavo_kernel_appends_both(octavo_gpu_snapshot(device), layout)) {
+        return octavo_gpu_pipeline_create(device, &both, &pipelines->both);
+    }
+    octavo_status status = octavo_gpu_pipeline_create(device, &keys, &pipelines->keys);
+    if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &values, &pipelines->values);
     if (status != OCTAVO_SUCCESS) octavo_kernel_destroy_append(pipelines);
     return status;
 }
 
 void octavo_kernel_destroy_append(octavo_append_pipelines *pipelines) {
-    octavo_gpu_pipeline_destroy(pipelines->rotate_key);
-    octavo_gpu_pipeline_destroy(pipelines->rotate_value);
-    octavo_gpu_pipeline_destroy(pipelines->pack);
+    octavo_gpu_pipeline_destroy(pipelines->both);
+    octavo_gpu_pipeline_destroy(pipelines->keys);
+    octavo_gpu_pipeline_destroy(pipelines->values);
     *pipelines = (octavo_append_pipelines){NULL, NULL, NULL};
 }
 
