@@ -53,7 +53,7 @@ uint record_at, record_flags;
 bool of_values; // V
 uint dim, element, head_at, token_stride;
 float x[16];      // channel own + 16 i of the row
-uint gathered[16]; // V: codes of four tokens, a byte each
+uint gathered[8]; // V: codes of four tokens, a byte each, of channels own + 32 i in its low half and 16 further in its high
 
 #include "lib/append_rotation.glsl"
 
@@ -304,10 +304,10 @@ void find_codes(bool is_there, uint pass) {
         const int level = 2 * int(code) + 1 - (1 << int(BITS)), magnitude = int(magnitude_of(abs(y)));
         inner += (y < 0.0 ? -magnitude : magnitude) * level;
         levels += level * level;
-        if (of_values) {
-            gathered[i] |= is_there ? code << (8u * pass) : 0u;
-        } else if ((i & 1u) == 0u) {
+        if ((i & 1u) == 0u) {
             pair = code;
+        } else if (of_values) {
+            gathered[i / 2u] |= is_there ? (pair | (code << 4)) << (8u * pass) : 0u;
         } else {
             rows[row * ROW_STRIDE + 17u * (i / 2u) + own] = pair | (code << 4);
         }
@@ -356,14 +356,15 @@ uint own_bytes(uint c) {
 
 // A channel's words of this group keep the codes of the tokens that were there.
 void store_values() {
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        rows[row_place(row, own + 16u * i)] = gathered[i];
+    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+        rows[row * ROW_STRIDE + 17u * i + own] = gathered[i];
     }
     barrier();
     for (uint channel = lane; channel < CHANNELS; channel += LANES) {
         uint codes[8], words[4];
         [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-            codes[c] = rows[row_place(c, channel)];
+            const uint two = rows[c * ROW_STRIDE + 17u * (channel / 32u) + channel % 16u];
+            codes[c] = (two >> (4u * (channel / 16u & 1u))) & 0x0f0f0f0fu;
         }
         words_of_codes(BITS, codes, words);
         const uint at = tile_at() + tile_word(CHANNELS, channel, first / 32u * BITS);
@@ -476,7 +477,7 @@ void main() {
         return;
     }
     place_edges();
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
         gathered[i] = 0u;
     }
     const uint slot = first % 32u, passes = of_values ? 4u : (count + ROWS - 1u) / ROWS;
