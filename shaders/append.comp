@@ -4,8 +4,8 @@
 // K or V. Each word of a page is written by one invocation of one workgroup: two sequences never share a writable page, two
 // entries never share a group. Only the word with a token's two scales has two writers, each with bits of its own.
 //
-// 8 rows (tokens) are worked on at a time, by 16 lanes each. No subgroup operations: what lanes exchange goes through shared
-// memory, a few words of each value.
+// 8 rows (tokens) are worked on at a time, by 16 lanes each: of codes, row r takes the tokens at 4 r .. 4 r + 3 of the group
+// one after the other, so that a lane gathers their codes as the four bytes of a word.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
@@ -38,14 +38,13 @@ const uint ROW_STRIDE = CHANNELS + OWN;
 
 const uint BIN_STRIDE = EDGES + 1u; // odd
 const uint COUNT_SHIFT = 22u;       // of a bin: sum of magnitudes, below 2^21, and their number above
+const uint GROUP_TOKENS = 4u * ROWS;
 
 shared uint rows[ROWS * ROW_STRIDE];
 shared uint bins[ROWS * BIN_STRIDE];
 shared uint edges_below[EDGE_PLACES]; // how many edges are at or below a place
-shared uvec4 lane_sums[LANES / 4u];
-shared uint signs[8];
-shared float row_squares[ROWS], row_inverse[ROWS], row_factor[ROWS];
-shared int row_inner[ROWS], row_levels[ROWS];
+shared float token_squares[GROUP_TOKENS], token_inverse[GROUP_TOKENS];
+shared int token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
 
 uint lane, row, own, head;
 uint page, first, count, source; // of the entry
@@ -53,8 +52,9 @@ uint record_at, record_flags;
 bool of_values; // V
 uint dim, element, head_at, token_stride;
 float x[16];      // channel own + 16 i of the row
-uint gathered[8]; // V: codes of four tokens, a byte each, of channels own + 32 i in its low half and 16 further in its high
+uint gathered[8]; // codes of four tokens, a byte each: of channel own + 32 i in its low half, of 16 further in its high one
 
+#include "lib/row_lanes.glsl"
 #include "lib/append_rotation.glsl"
 
 void read_entry(uint entry) {
@@ -157,12 +157,6 @@ void write_raw(bool to_window) {
 
 // --- codes --------------------------------------------------------------------------------------------------------------
 
-// The token of row r in pass `pass`. Keys: neighbour rows are neighbour words of a page. Values: the four passes of a row
-// are the four bytes of a code word.
-uint token_of(bool by_fours, uint pass, uint r) {
-    return by_fours ? 4u * r + pass - first % 32u : ROWS * pass + r;
-}
-
 void place_edges() {
     for (uint i = lane; i < EDGES; i += LANES) {
         const uint end = i + 1u < EDGES ? edge_place(i + 1u) : EDGE_PLACES;
@@ -175,27 +169,39 @@ void place_edges() {
     }
 }
 
-void load_rows(bool by_fours, uint pass) {
-    [[unroll]] for (uint k = 0u; k < OWN; ++k) {
-        const uint i = lane + LANES * k;
-        x[k] = tensor_value(token_of(by_fours, pass, i / CHANNELS), i % CHANNELS);
-    }
-    [[unroll]] for (uint k = 0u; k < OWN; ++k) {
-        const uint i = lane + LANES * k, channel = i % CHANNELS;
-        if ((record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u && channel < dim) {
-            precise float centred = x[k] - records[record_at + head * CHANNELS + channel];
-            x[k] = token_of(by_fours, pass, i / CHANNELS) < count ? centred : 0.0;
+// 0 for what is not there.
+void load_row(uint token, bool is_there) {
+    const uint at = head_at + (source + token) * token_stride + own; // rows begin at whole words
+    if (!is_there) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            x[i] = 0.0;
         }
-        rows[row_place(i / CHANNELS, channel)] = floatBitsToUint(x[k]);
+    } else if (element == OCTAVO_ELEMENT_F32) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            x[i] = own + 16u * i < dim ? uintBitsToFloat(tensor_word(at + 16u * i)) : 0.0;
+        }
+    } else {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            const uint channel = own + 16u * i;
+            x[i] = channel < dim ? element_value(element, own, tensor_word((at >> 1) + 8u * i)) : 0.0;
+        }
+    }
+    if (is_there && (record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            precise float centred = x[i] - records[record_at + head * CHANNELS + own + 16u * i];
+            x[i] = own + 16u * i < dim ? centred : 0.0;
+        }
     }
 }
 
-// T of the codec record.
+// T of the codec record. Barriers inside.
 void transform_row() {
     const uint matrix = record_at + CHANNELS * (push.head_count + head * CHANNELS);
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        rows[row_place(row, own + 16u * i)] = floatBitsToUint(x[i]);
         x[i] = 0.0;
     }
+    row_barrier();
     [[dont_unroll]] for (uint j = 0u; j < CHANNELS; ++j) {
         const float value = uintBitsToFloat(rows[row_place(row, j)]);
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
@@ -204,137 +210,138 @@ void transform_row() {
             x[i] = sum;
         }
     }
+    row_barrier();
 }
 
-// 1. Squares of a lane's channels, then of the lanes in their order.
-void add_squares() {
+// The row of a token in the basis of the codes; returns its sum of squares, 1.
+float find_row(uint token, bool is_there) {
+    load_row(token, is_there);
+    if ((record_flags & OCTAVO_ROTATE_HAS_TRANSFORM) != 0u) {
+        transform_row();
+    } else {
+        rotate_row();
+    }
     precise float sum = 0.0;
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
         precise float square = x[i] * x[i];
         sum = sum + square;
     }
-    lane_sums[lane / 4u][lane % 4u] = floatBitsToUint(sum);
+    return row_sum(sum);
 }
 
-float sum_of_squares() {
-    precise float sum = 0.0;
-    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-        const vec4 four = uintBitsToFloat(lane_sums[4u * row + i]);
-        sum = sum + four.x;
-        sum = sum + four.y;
-        sum = sum + four.z;
-        sum = sum + four.w;
-    }
-    return sum;
-}
-
-// x as multiples of the row's rms; 0 for a special row.
-float normalised(uint i, float inverse) {
-    precise float y = x[i] * inverse;
-    return inverse == 0.0 ? 0.0 : y;
-}
-
-// 5. The magnitudes of each row, counted and summed between neighbour edges. Then each bin becomes the sum of itself and of
-// all above.
-void fill_bins(float inverse) {
+// 2., 3. x becomes t, 0 for a special row.
+float scale_row(float squares) {
+    const bool special = is_not_finite(squares) || squares < OCTAVO_SQUARES_MIN;
+    const float inverse = special ? 0.0 : find_inverse_rms(squares), factor = inverse * OCTAVO_MAGNITUDE_ONE;
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        const uint magnitude = magnitude_of(abs(normalised(i, inverse)));
-        const uint bin = edges_below[min(magnitude >> OCTAVO_EDGE_SHIFT, EDGE_PLACES - 1u)];
-        atomicAdd(bins[row * BIN_STRIDE + bin], magnitude | (1u << COUNT_SHIFT));
+        precise float scaled = x[i] * factor;
+        x[i] = scaled;
     }
-    barrier();
-    const uint bins_at = row * BIN_STRIDE + own * STEP_EDGES + 1u;
-    uint sum = 0u;
-    [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
-        sum += bins[bins_at + t];
+    if (special) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            x[i] = 0.0;
+        }
     }
-    lane_sums[lane / 4u][lane % 4u] = sum;
-    barrier();
-    sum = 0u;
-    [[unroll]] for (uint i = 0u; i < 16u; ++i) {
-        const uint other = lane_sums[4u * row + i / 4u][i % 4u];
-        sum += i > own ? other : 0u;
-    }
-    [[unroll]] for (uint t = STEP_EDGES; t > 0u; --t) {
-        sum += bins[bins_at + t - 1u];
-        bins[bins_at + t - 1u] = sum;
-    }
-    if (own == 0u) {
-        bins[row * BIN_STRIDE] += sum;
-    }
-    barrier();
+    return inverse;
 }
 
-// (A, C) of step `own`.
-void try_step() {
-    const uint all = bins[row * BIN_STRIDE], width = step_width(own);
+// 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
+// all above, and lane `own` tries step `own`.
+uint choose_step(bool is_there) {
+    const uint bins_at = row * BIN_STRIDE, own_bins = bins_at + own * STEP_EDGES + 1u;
+    uint sum = 0u;
+    for (uint i = own; i < BIN_STRIDE; i += 16u) {
+        bins[bins_at + i] = 0u;
+    }
+    row_barrier();
+    if (is_there) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            const uint bits = magnitude_bits(x[i]);
+            const uint place = (bits >> OCTAVO_EDGE_SHIFT) - (MAGNITUDE_BITS >> OCTAVO_EDGE_SHIFT);
+            atomicAdd(bins[bins_at + edges_below[min(place, EDGE_PLACES - 1u)]], bits - MAGNITUDE_BITS + (1u << COUNT_SHIFT));
+        }
+    }
+    row_barrier();
+    [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
+        sum += bins[own_bins + t];
+    }
+    sum = row_sum_above(sum);
+    [[unroll]] for (uint t = STEP_EDGES; t > 0u; --t) {
+        sum += bins[own_bins + t - 1u];
+        bins[own_bins + t - 1u] = sum;
+    }
+    row_barrier();
+    const uint all = bins[bins_at] + bins[bins_at + 1u], width = step_width(own);
     uint inner = all & ((1u << COUNT_SHIFT) - 1u), levels = all >> COUNT_SHIFT;
     [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
         const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
-        const uint above = bins[row * BIN_STRIDE + edges_below[place]];
+        const uint above = bins[bins_at + edges_below[place]];
         inner += 2u * (above & ((1u << COUNT_SHIFT) - 1u));
         levels += 8u * t * (above >> COUNT_SHIFT);
     }
-    rows[2u * lane] = floatBitsToUint(float(inner));
-    rows[2u * lane + 1u] = floatBitsToUint(float(levels));
+    return 15u - (row_largest(step_key(float(inner), float(levels), own)) & 15u);
 }
 
-// For row `lane`.
-void choose_step() {
-    const uint at = 32u * lane;
-    vec2 best = vec2(uintBitsToFloat(rows[at]), uintBitsToFloat(rows[at + 1u]));
-    uint step = 0u;
-    [[unroll]] for (uint j = 1u; j < OCTAVO_STEP_COUNT; ++j) {
-        const vec2 tried = vec2(uintBitsToFloat(rows[at + 2u * j]), uintBitsToFloat(rows[at + 2u * j + 1u]));
-        const bool better = step_is_better(tried, best);
-        best = better ? tried : best;
-        step = better ? j : step;
-    }
-    row_factor[lane] = row_inverse[lane] == 0.0 ? 0.0 : inverse_step(step);
-}
-
-// 6.
-void find_codes(bool is_there, uint pass) {
-    const float inverse = row_inverse[row], factor = row_factor[row];
+// 6. Of the token that is byte `pass` of the row's words.
+void find_codes(float factor, uint pass) {
     int inner = 0, levels = 0;
-    uint pair = 0u;
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        const float y = normalised(i, inverse);
-        const uint code = code_of(y, factor);
-        const int level = 2 * int(code) + 1 - (1 << int(BITS)), magnitude = int(magnitude_of(abs(y)));
-        inner += (y < 0.0 ? -magnitude : magnitude) * level;
-        levels += level * level;
-        if ((i & 1u) == 0u) {
-            pair = code;
-        } else if (of_values) {
-            gathered[i / 2u] |= is_there ? (pair | (code << 4)) << (8u * pass) : 0u;
-        } else {
-            rows[row * ROW_STRIDE + 17u * (i / 2u) + own] = pair | (code << 4);
+    [[unroll]] for (uint i = 0u; i < OWN; i += 2u) {
+        uint codes[2];
+        [[unroll]] for (uint n = 0u; n < 2u; ++n) {
+            codes[n] = code_of(x[i + n], factor);
+            const int level = 2 * int(codes[n]) + 1 - (1 << int(BITS));
+            inner += signed_magnitude(x[i + n]) * level;
+            levels += level * level;
         }
+        gathered[i / 2u] |= (codes[0] | (codes[1] << 4)) << (8u * pass);
     }
-    atomicAdd(row_inner[row], inner);
-    atomicAdd(row_levels[row], levels);
+    inner = row_sum(inner);
+    levels = row_sum(levels);
+    if (own == 0u) {
+        token_inner[4u * row + pass] = inner;
+        token_levels[4u * row + pass] = levels;
+    }
 }
 
-// 7. For row r.
-uint find_scale(uint r) {
-    const float squares = row_squares[r], inverse = row_inverse[r];
-    const float inner = float(row_inner[r]) * (0.5 / OCTAVO_MAGNITUDE_ONE), levels = 0.25 * float(row_levels[r]);
+void gather_codes(uint pass) {
+    const uint place = 4u * row + pass, token = place - first % 32u;
+    const bool is_there = token < count;
+    const float squares = find_row(token, is_there), inverse = scale_row(squares);
+    const uint step = choose_step(is_there);
+    const float factor = inverse == 0.0 ? 0.0 : inverse_step(step) * (1.0 / OCTAVO_MAGNITUDE_ONE);
+    if (own == 0u) {
+        token_squares[place] = squares;
+        token_inverse[place] = inverse;
+    }
+    find_codes(factor, pass);
+    row_barrier();
+}
+
+// 7. Of the token at `place` of the group.
+uint find_scale(uint place) {
+    const float squares = token_squares[place], inverse = token_inverse[place];
+    const float inner = float(token_inner[place]) * (0.5 / OCTAVO_MAGNITUDE_ONE), levels = 0.25 * float(token_levels[place]);
     precise float numerator = of_values ? inner : squares * inverse;
     precise float denominator = of_values ? inverse * levels : inner;
     return is_not_finite(squares) ? OCTAVO_SCALE_NAN : inverse == 0.0 ? 0u : half_quotient(numerator, denominator);
 }
 
-void store_keys(uint pass) {
-    for (uint i = lane; i < ROWS * (CHANNELS / 32u); i += LANES) {
-        const uint r = i % ROWS, g = i / ROWS, token = token_of(false, pass, r);
-        const uint at = r * ROW_STRIDE + 17u * g;
+// Channels 32 g + c and 16 further, of the tokens at 4 r .. of the group, a byte each.
+uint gathered_place(uint r, uint g, uint c) {
+    return r * ROW_STRIDE + 17u * g + c;
+}
+
+void store_keys() {
+    for (uint i = lane; i < 32u * (CHANNELS / 32u); i += LANES) {
+        const uint place = i % 32u, g = i / 32u, token = place - first % 32u, shift = 8u * (place & 3u);
         uint codes[8], words[4];
         [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-            const uint two = rows[at + 4u * c] | (rows[at + 4u * c + 1u] << 8) | (rows[at + 4u * c + 2u] << 16) |
-                             (rows[at + 4u * c + 3u] << 24);
-            codes[c] = two & 0x0f0f0f0fu;
-            codes[c + 4u] = (two >> 4) & 0x0f0f0f0fu;
+            uint pairs = 0u;
+            [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+                pairs |= ((rows[gathered_place(place / 4u, g, 4u * c + n)] >> shift) & 0xffu) << (8u * n);
+            }
+            codes[c] = pairs & 0x0f0f0f0fu;
+            codes[c + 4u] = (pairs >> 4) & 0x0f0f0f0fu;
         }
         words_of_codes(BITS, codes, words);
         if (token < count) {
@@ -356,24 +363,23 @@ uint own_bytes(uint c) {
 
 // A channel's words of this group keep the codes of the tokens that were there.
 void store_values() {
-    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
-        rows[row * ROW_STRIDE + 17u * i + own] = gathered[i];
-    }
-    barrier();
     for (uint channel = lane; channel < CHANNELS; channel += LANES) {
         uint codes[8], words[4];
         [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-            const uint two = rows[c * ROW_STRIDE + 17u * (channel / 32u) + channel % 16u];
-            codes[c] = (two >> (4u * (channel / 16u & 1u))) & 0x0f0f0f0fu;
+            const uint pairs = rows[gathered_place(c, channel / 32u, channel % 16u)];
+            codes[c] = (pairs >> (4u * (channel / 16u & 1u))) & 0x0f0f0f0fu;
         }
-        words_of_codes(BITS, codes, words);
         const uint at = tile_at() + tile_word(CHANNELS, channel, first / 32u * BITS);
-        if (count < 32u) {
-            uint mask[4];
+        if (count == 32u) {
+            words_of_codes(BITS, codes, words);
+        } else {
+            uint mask[4], own_codes[8];
             [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-                codes[c] = own_bytes(c) & (((1u << BITS) - 1u) * 0x01010101u);
+                own_codes[c] = own_bytes(c) & (((1u << BITS) - 1u) * 0x01010101u);
+                codes[c] &= own_codes[c];
             }
-            words_of_codes(BITS, codes, mask);
+            words_of_codes(BITS, codes, words);
+            words_of_codes(BITS, own_codes, mask);
             [[unroll]] for (uint w = 0u; w < BITS; ++w) {
                 words[w] |= pool[at + w * CHANNELS] & ~mask[w];
             }
@@ -384,73 +390,60 @@ void store_values() {
     }
 }
 
-// A row that is not finite is NaN in all channels, as its codes are.
-void store_window(uint pass) {
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        rows[row_place(row, own + 16u * i)] = floatBitsToUint(x[i]);
-    }
+void write_codes() {
+    const uint slot = first % 32u;
+    place_edges();
     barrier();
-    for (uint i = lane; i < ROWS * (CHANNELS / 2u); i += LANES) {
-        const uint r = i / (CHANNELS / 2u), w = i % (CHANNELS / 2u), token = token_of(false, pass, r);
-        const float low = uintBitsToFloat(rows[row_place(r, 2u * w)]), high = uintBitsToFloat(rows[row_place(r, 2u * w + 1u)]);
-        if (token < count) {
-            pool[window_at(token) + w] = is_not_finite(row_squares[r]) ? OCTAVO_SCALE_NAN * 0x10001u
-                                                                       : half_bits(low) | (half_bits(high) << 16);
+    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+        gathered[i] = 0u;
+    }
+    [[dont_unroll]] for (uint pass = 0u; pass < 4u; ++pass) {
+        if (((pass - slot) & 3u) < count) { // some row has a token in this byte
+            gather_codes(pass);
         }
     }
-}
-
-// The rows of a pass into x, their sums of squares and what follows of them.
-float rotate_pass(bool by_fours, uint pass) {
-    load_rows(by_fours, pass);
+    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+        rows[gathered_place(row, i, own)] = gathered[i];
+    }
     barrier();
-    if ((record_flags & OCTAVO_ROTATE_HAS_TRANSFORM) != 0u) {
-        transform_row();
+    if (of_values) {
+        store_values();
     } else {
-        mix_neighbours();
-        barrier();
-        mix_rest();
+        store_keys();
     }
-    add_squares();
-    for (uint i = own; i < BIN_STRIDE; i += 16u) {
-        bins[row * BIN_STRIDE + i] = 0u;
+    const uint place = LANES - 1u - lane, token = place - slot;
+    if (place < GROUP_TOKENS && token < count) {
+        store_scale(token, find_scale(place));
     }
-    barrier();
-    const float squares = sum_of_squares();
-    const bool special = is_not_finite(squares) || squares < OCTAVO_SQUARES_MIN;
-    const float inverse = special ? 0.0 : find_inverse_rms(squares);
-    if (own == 0u) {
-        row_squares[row] = squares;
-        row_inverse[row] = inverse;
-        row_inner[row] = 0;
-        row_levels[row] = 0;
-    }
-    return inverse;
 }
 
-void write_codes(uint pass) {
-    const float inverse = rotate_pass(of_values, pass);
-    fill_bins(inverse);
-    try_step();
-    barrier();
-    if (lane < ROWS) {
-        choose_step();
+// --- rows of a window -----------------------------------------------------------------------------------------------------
+
+// A row that is not finite is NaN in all channels, as its codes are.
+void write_window() {
+    [[dont_unroll]] for (uint begin = 0u; begin < count; begin += ROWS) {
+        const float squares = find_row(begin + row, begin + row < count);
+        if (own == 0u) {
+            token_squares[row] = squares;
+        }
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            rows[row_place(row, own + 16u * i)] = floatBitsToUint(x[i]);
+        }
+        barrier();
+        for (uint i = lane; i < ROWS * (CHANNELS / 2u); i += LANES) {
+            const uint r = i / (CHANNELS / 2u), w = i % (CHANNELS / 2u), token = begin + r;
+            const uint low = half_bits(uintBitsToFloat(rows[row_place(r, 2u * w)]));
+            const uint high = half_bits(uintBitsToFloat(rows[row_place(r, 2u * w + 1u)]));
+            if (token < count) {
+                pool[window_at(token) + w] = is_not_finite(token_squares[r]) ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
+            }
+        }
+        barrier();
     }
-    barrier();
-    find_codes(token_of(of_values, pass, row) < count, pass);
-    barrier();
-    if (!of_values) {
-        store_keys(pass);
-    }
-    const uint r = LANES - 1u - lane;
-    if (r < ROWS && token_of(of_values, pass, r) < count) {
-        store_scale(token_of(of_values, pass, r), find_scale(r));
-    }
-    barrier();
 }
 
 void main() {
-    lane = gl_LocalInvocationID.x;
+    lane = find_lane();
     row = lane / 16u;
     own = lane % 16u;
     head = gl_WorkGroupID.y;
@@ -462,32 +455,10 @@ void main() {
         write_raw(to_window);
         return;
     }
-    if (lane < 8u) {
-        signs[lane] = 0u;
-    }
-    barrier();
     find_signs(lists[entry + 6u]);
     if (to_window) {
-        [[dont_unroll]] for (uint pass = 0u; pass * ROWS < count; ++pass) {
-            rotate_pass(false, pass);
-            barrier();
-            store_window(pass);
-            barrier();
-        }
-        return;
-    }
-    place_edges();
-    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
-        gathered[i] = 0u;
-    }
-    const uint slot = first % 32u, passes = of_values ? 4u : (count + ROWS - 1u) / ROWS;
-    [[dont_unroll]] for (uint pass = 0u; pass < passes; ++pass) {
-        const bool is_empty = of_values && ((pass - slot) & 3u) >= count; // no token in this byte
-        if (!is_empty) {
-            write_codes(pass);
-        }
-    }
-    if (of_values) {
-        store_values();
+        write_window();
+    } else {
+        write_codes();
     }
 }

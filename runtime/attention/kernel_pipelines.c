@@ -2,6 +2,8 @@
 
 #include "shader_modules.h"
 
+#define APPEND_ROW_LANES 16u /* that append.comp has side by side in one subgroup */
+
 static octavo_gpu_pipeline_info module_info(uint32_t module, uint32_t binding_count, uint32_t lanes) {
     const octavo_shader_module *shader = &octavo_shader_modules[module];
     octavo_gpu_pipeline_info info = {0};
@@ -47,13 +49,27 @@ bool octavo_kernel_appends_both(const octavo_device_snapshot *snapshot, const oc
            layout->key_dim_padded == layout->value_dim_padded;
 }
 
-octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role) {
+uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, uint32_t capabilities) {
+    if ((capabilities & OCTAVO_CAPABILITY_SUBGROUP) == 0u ||
+        (snapshot->subgroup_operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) == 0u ||
+        snapshot->max_subgroup_size < APPEND_ROW_LANES || snapshot->min_subgroup_size > OCTAVO_APPEND_LANES) {
+        return 0u;
+    }
+    uint32_t size = snapshot->min_subgroup_size < 32u ? 32u : snapshot->min_subgroup_size;
+    return size > snapshot->max_subgroup_size ? snapshot->max_subgroup_size : size;
+}
+
+octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role,
+                                                   uint32_t subgroup_size) {
+    bool both = role == OCTAVO_APPEND_BOTH, subgroup = subgroup_size != 0u;
+    uint32_t module = both       ? subgroup ? OCTAVO_SHADER_APPEND_PAIR_SUBGROUP : OCTAVO_SHADER_APPEND_PAIR
+                      : subgroup ? OCTAVO_SHADER_APPEND_SUBGROUP
+                                 : OCTAVO_SHADER_APPEND;
     octavo_gpu_pipeline_info info =
-        role == OCTAVO_APPEND_BOTH
-            ? module_info(OCTAVO_SHADER_APPEND_PAIR, OCTAVO_APPEND_PAIR_VALUES + 1u, OCTAVO_APPEND_LANES)
-            : module_info(OCTAVO_SHADER_APPEND, OCTAVO_APPEND_POOL + 1u, OCTAVO_APPEND_LANES);
+        module_info(module, both ? OCTAVO_APPEND_PAIR_VALUES + 1u : OCTAVO_APPEND_POOL + 1u, OCTAVO_APPEND_LANES);
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_APPEND_ROLE, role);
+    info.required_subgroup_size = subgroup_size;
     return info;
 }
 
@@ -83,10 +99,12 @@ octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *la
 
 octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,
                                           octavo_append_pipelines *pipelines) {
-    octavo_gpu_pipeline_info both = octavo_kernel_append_info(layout, OCTAVO_APPEND_BOTH);
-    octavo_gpu_pipeline_info keys = octavo_kernel_append_info(layout, OCTAVO_APPEND_KEYS);
-    octavo_gpu_pipeline_info values = octavo_kernel_append_info(layout, OCTAVO_APPEND_VALUES);
-    if (octavo_kernel_appends_both(octavo_gpu_snapshot(device), layout)) {
+    const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(device);
+    uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, octavo_gpu_capabilities(device));
+    octavo_gpu_pipeline_info both = octavo_kernel_append_info(layout, OCTAVO_APPEND_BOTH, subgroup_size);
+    octavo_gpu_pipeline_info keys = octavo_kernel_append_info(layout, OCTAVO_APPEND_KEYS, subgroup_size);
+    octavo_gpu_pipeline_info values = octavo_kernel_append_info(layout, OCTAVO_APPEND_VALUES, subgroup_size);
+    if (octavo_kernel_appends_both(snapshot, layout)) {
         return octavo_gpu_pipeline_create(device, &both, &pipelines->both);
     }
     octavo_status status = octavo_gpu_pipeline_create(device, &keys, &pipelines->keys);

@@ -16,16 +16,18 @@ static const uint32_t step_widths[3][OCTAVO_STEP_COUNT] = {
     {OCTAVO_STEP_WIDTHS_2}, {OCTAVO_STEP_WIDTHS_3}, {OCTAVO_STEP_WIDTHS_4}};
 
 static float sum_of_squares(uint32_t dim_padded, const float *row) {
-    float sum = 0.0f;
+    float sums[LANES];
     for (uint32_t c = 0; c < LANES; ++c) {
-        float part = 0.0f;
+        sums[c] = 0.0f;
         for (uint32_t i = c; i < dim_padded; i += LANES) {
             float square = row[i] * row[i];
-            part = part + square;
+            sums[c] = sums[c] + square;
         }
-        sum = sum + part;
     }
-    return sum;
+    for (uint32_t h = 1; h < LANES; h *= 2u) {
+        for (uint32_t c = 0; c < LANES; c += 2u * h) sums[c] = sums[c] + sums[c + h];
+    }
+    return sums[0];
 }
 
 static float find_inverse_rms(float squares, uint32_t dim_padded) {
@@ -78,25 +80,27 @@ static candidate try_step(const uint32_t *magnitudes, uint32_t dim_padded, uint3
     return (candidate){(float)inner, (float)levels};
 }
 
-static int is_better(candidate a, candidate b) {
-    float left = a.inner * a.inner;
-    float right = b.inner * b.inner;
-    left = left * b.levels;
-    right = right * a.levels;
-    return left > right;
+/* A^2 / C in its upper bits, by operations that are the same everywhere; below, the first step is the largest. */
+static uint32_t step_key(candidate tried, uint32_t step) {
+    float reciprocal = octavo_base_bits_float(0x7ef311c3u - octavo_base_float_bits(tried.levels));
+    for (int i = 0; i < 3; ++i) {
+        float product = tried.levels * reciprocal;
+        float rest = 2.0f - product;
+        reciprocal = reciprocal * rest;
+    }
+    float square = tried.inner * tried.inner;
+    float score = square * reciprocal;
+    return (octavo_base_float_bits(score) & ~15u) | (15u - step);
 }
 
 static uint32_t choose_step(const float *row, uint32_t dim_padded, uint32_t bits, float inverse_rms) {
-    uint32_t magnitudes[OCTAVO_FORMAT_DIM_MAX], step = 0u;
-    candidate best = {0.0f, 0.0f};
+    uint32_t magnitudes[OCTAVO_FORMAT_DIM_MAX], best = 0u;
     for (uint32_t i = 0; i < dim_padded; ++i) magnitudes[i] = magnitude_of(fabsf(row[i] * inverse_rms));
     for (uint32_t j = 0; j < OCTAVO_STEP_COUNT; ++j) {
-        candidate tried = try_step(magnitudes, dim_padded, bits, step_widths[bits - 2u][j]);
-        int better = j == 0u || is_better(tried, best);
-        best = better ? tried : best;
-        step = better ? j : step;
+        uint32_t key = step_key(try_step(magnitudes, dim_padded, bits, step_widths[bits - 2u][j]), j);
+        best = key > best ? key : best;
     }
-    return step;
+    return 15u - (best & 15u);
 }
 
 /* a and c of the codes. */

@@ -2,8 +2,8 @@
  * contract that the shaders follow; CPU and GPU give the same bits, whatever the precision of their division and square
  * root. Only IEEE f32 +, -, *, comparison and floor decide, and whole numbers; no fma; no early exit.
  *
- * 1. s[c] = sum of x[i] * x[i] over i = c, c + 16, c + 32, ..; ss = s[0] + s[1] + .. + s[15]. All sums start at 0 and
- *    run upwards.
+ * 1. s[c] = sum of x[i] * x[i] over i = c, c + 16, c + 32, .., from 0 upwards, for c = 0 .. 15; ss = their sum, each with
+ *    its neighbour, then pairs with pairs: ((s[0] + s[1]) + (s[2] + s[3])) + ..
  * 2. If the exponent bits of ss are all ones (Inf, NaN): the row is special, scale = OCTAVO_SCALE_NAN. Else if
  *    ss < OCTAVO_SQUARES_MIN: special, scale = 0. A special row has r = 0, inverse_step = 0 and each code 2^(bits-1).
  *    (A finite row with a sum of squares beyond f32, an rms above 1e18, counts as not finite.)
@@ -15,10 +15,11 @@
  * 5. The step: for each j = 0 .. 15, with w = OCTAVO_STEP_WIDTHS_<bits>[j], edges e(t) = (t w + 32) >> 6 and n[i] the
  *    number of t in 1 .. 2^(bits-1) - 1 with m[i] >> 6 >= e(t):
  *      A = sum of m[i] (2 n[i] + 1);  C = sum of (2 n[i] + 1)^2        whole numbers below 2^24, exact as f32
- *    The first step is the best so far; step j replaces it when (A_j * A_j) * C_best > (A_best * A_best) * C_j.
+ *    The best step has the largest key = (bits((A * A) * q) & ~15) | (15 - j) with q = 1 / C, found by:
+ *      q = f(0x7ef311c3 - bits(C));  three times: q = q * (2 - C * q)
  *    (That maximises <y, level>^2 / |level|^2, which minimises the squared error for both scales below, with edges
  *    rounded to 1/64 of the rms: 0.02 % more error than that of the best step at d' = 128 and 3 bits. Whole numbers have
- *    one sum in any order: a kernel counts magnitudes between edges, for all steps at once. The first wins ties.)
+ *    one sum in any order: a kernel counts magnitudes between edges, for all steps at once.)
  * 6. With inv = OCTAVO_INVERSE_STEPS_<bits>[j] of that step:
  *      code[i] = clamp(floor(y[i] * inv + 2^(bits-1)), 0, 2^bits - 1);  level[i] = code[i] - (2^bits - 1) / 2
  *      a = sum of +-m[i] * 2 level[i] (the sign of y[i]), over 8192;  c = sum of level[i] * level[i]     (both exact)

@@ -1,31 +1,59 @@
-// R = (C_m x H_2^k) diag(signs) on rows in shared memory, in the order of operations of runtime/format/rotation.c, bit for
-// bit, with one exchange: a lane has 16 neighbour channels first, then every 16th channel of a row. Includer defines uint
-// lane, row (whose 16 lanes these are), own (which of them), CHANNELS, OWN = CHANNELS / 16, LANES, ROWS, ROW_STRIDE, shared uint
-// rows[] (bits of floats), shared uint signs[] (a bit a channel) and float x[16].
+// R = (C_m x H_2^k) diag(signs) on rows whose lane `own` of 16 has the channels own, own + 16, .. in x[], in the order of
+// operations of runtime/format/rotation.c, bit for bit. The butterflies of 1, 2, 4, 8 channels are between lanes: by
+// shuffles, or with one exchange through shared memory. Includer defines CHANNELS, OWN = CHANNELS / 16, LANES, ROWS,
+// ROW_STRIDE, uint lane, row, own, shared uint rows[] and float x[16].
 #ifndef OCTAVO_APPEND_ROTATION_GLSL
 #define OCTAVO_APPEND_ROTATION_GLSL
 
-// A word more after each 16: the lanes of both steps read different banks.
+shared uint signs[16]; // bit i: of channel lane + 16 i
+
+// A word more after each 16: neighbours by 16 channels lie in different banks.
 uint row_place(uint r, uint channel) {
     return r * ROW_STRIDE + channel + channel / 16u;
 }
 
-// signs[] is 0 before.
+// Barriers inside.
 void find_signs(uint seed) {
+    if (lane < 16u) {
+        signs[lane] = 0u;
+    }
+    barrier();
     for (uint channel = lane; channel < CHANNELS; channel += LANES) {
         const uint sign = floatBitsToUint(flip_sign(0.0, seed, channel)) >> 31;
-        atomicOr(signs[channel / 32u], sign << (channel % 32u));
+        atomicOr(signs[channel % 16u], sign << (channel / 16u));
+    }
+    barrier();
+}
+
+void flip_row() {
+    const uint flips = signs[own];
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        x[i] = uintBitsToFloat(floatBitsToUint(x[i]) ^ ((flips << (31u - i)) & 0x80000000u));
     }
 }
 
-// Signs and the butterflies of 1, 2, 4, 8 channels; barriers before and after are the caller's.
-void mix_neighbours() {
+#ifdef OCTAVO_SUBGROUP
+void mix_lanes() {
+    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
+        const float side = (own & h) == 0u ? 1.0 : -1.0;
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            precise float mixed = fma(x[i], side, subgroupShuffleXor(x[i], h)); // the product is exact
+            x[i] = mixed;
+        }
+    }
+}
+#else
+// Barriers inside.
+void mix_lanes() {
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        rows[row_place(row, own + 16u * i)] = floatBitsToUint(x[i]);
+    }
+    barrier();
     if (lane < ROWS * OWN) {
-        const uint block = lane % OWN, at = lane / OWN * ROW_STRIDE + 17u * block;
-        const uint flips = signs[block / 2u] >> (16u * (block & 1u));
+        const uint at = lane / OWN * ROW_STRIDE + 17u * (lane % OWN);
         float y[16];
         [[unroll]] for (uint i = 0u; i < 16u; ++i) {
-            y[i] = uintBitsToFloat(rows[at + i] ^ ((flips << (31u - i)) & 0x80000000u));
+            y[i] = uintBitsToFloat(rows[at + i]);
         }
         [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
             [[unroll]] for (uint i = 0u; i < 16u; ++i) {
@@ -42,7 +70,12 @@ void mix_neighbours() {
             rows[at + i] = floatBitsToUint(y[i]);
         }
     }
+    barrier();
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        x[i] = uintBitsToFloat(rows[row_place(row, own + 16u * i)]);
+    }
 }
+#endif
 
 void mix_distant(const uint h) {
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
@@ -56,12 +89,27 @@ void mix_distant(const uint h) {
     }
 }
 
-// The rest: x[i] becomes channel own + 16 i of the rotated row.
-void mix_rest() {
-    const uint hadamard = hadamard_size(CHANNELS), hartley = CHANNELS / hadamard, block = hadamard / 16u;
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        x[i] = uintBitsToFloat(rows[row_place(row, own + 16u * i)]);
+void mix_hartley(const uint hartley, const uint block) {
+    [[unroll]] for (uint i = 0u; i < block; ++i) {
+        float y[7];
+        [[unroll]] for (uint b = 0u; b < hartley; ++b) {
+            precise float sum = hartley_entry(hartley, b, 0u) * x[i];
+            [[unroll]] for (uint a = 1u; a < hartley; ++a) {
+                precise float product = hartley_entry(hartley, b, a) * x[a * block + i];
+                sum = sum + product;
+            }
+            y[b] = sum;
+        }
+        [[unroll]] for (uint b = 0u; b < hartley; ++b) {
+            x[b * block + i] = y[b];
+        }
     }
+}
+
+void rotate_row() {
+    const uint hadamard = hadamard_size(CHANNELS), hartley = CHANNELS / hadamard;
+    flip_row();
+    mix_lanes();
     mix_distant(1u);
     if (hadamard > 32u) {
         mix_distant(2u);
@@ -73,20 +121,7 @@ void mix_rest() {
         mix_distant(8u);
     }
     if (hartley > 1u) {
-        [[unroll]] for (uint i = 0u; i < block; ++i) {
-            float y[7];
-            [[unroll]] for (uint b = 0u; b < hartley; ++b) {
-                precise float sum = hartley_entry(hartley, b, 0u) * x[i];
-                [[unroll]] for (uint a = 1u; a < hartley; ++a) {
-                    precise float product = hartley_entry(hartley, b, a) * x[a * block + i];
-                    sum = sum + product;
-                }
-                y[b] = sum;
-            }
-            [[unroll]] for (uint b = 0u; b < hartley; ++b) {
-                x[b * block + i] = y[b];
-            }
-        }
+        mix_hartley(hartley, hadamard / 16u);
     }
     const float scale = hadamard == 256u   ? OCTAVO_HADAMARD_SCALE_8
                         : hadamard == 128u ? OCTAVO_HADAMARD_SCALE_7

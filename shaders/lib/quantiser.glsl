@@ -49,28 +49,40 @@ float find_inverse_rms(float squares) {
     return uintBitsToFloat(bits);
 }
 
-// 4. y: not negative. The sum rounds to a whole number, to even in the middle.
-uint magnitude_of(float y) {
-    precise float shifted = y * OCTAVO_MAGNITUDE_ONE;
-    shifted = shifted + 8388608.0;
-    return floatBitsToUint(shifted) & 0x7fffffu;
+// 4. From here on a value is t = 4096 y, which is exact. Adding 2^23 leaves the whole number in the low bits.
+const uint MAGNITUDE_BITS = 0x4b000000u;
+
+uint magnitude_bits(float t) {
+    precise float shifted = abs(t) + 8388608.0;
+    return floatBitsToUint(shifted);
 }
 
-// 5. tried: (A, C)
-bool step_is_better(vec2 tried, vec2 best) {
-    precise float left = tried.x * tried.x;
-    precise float right = best.x * best.x;
-    left = left * best.y;
-    right = right * tried.y;
-    return left > right;
+// With its sign.
+int signed_magnitude(float t) {
+    precise float shifted = t + 12582912.0; // 1.5 * 2^23
+    return int(floatBitsToUint(shifted)) - 0x4b400000;
 }
 
-// 6.
-uint code_of(float y, float factor) {
+// 5. Larger for the better step; the first one of equals.
+uint step_key(float inner, float levels, uint j) {
+    float reciprocal = uintBitsToFloat(0x7ef311c3u - floatBitsToUint(levels));
+    [[unroll]] for (uint i = 0u; i < 3u; ++i) {
+        precise float product = levels * reciprocal;
+        precise float rest = 2.0 - product;
+        precise float better = reciprocal * rest;
+        reciprocal = better;
+    }
+    precise float square = inner * inner;
+    precise float score = square * reciprocal;
+    return (floatBitsToUint(score) & ~15u) | (15u - j);
+}
+
+// 6. factor: of t.
+uint code_of(float t, float factor) {
     const float half_count = float(1u << (BITS - 1u));
-    precise float position = y * factor;
+    precise float position = t * factor;
     position = position + half_count;
-    return uint(clamp(floor(position), 0.0, 2.0 * half_count - 1.0));
+    return uint(clamp(position, 0.0, 2.0 * half_count - 1.0));
 }
 
 // 7.

@@ -67,11 +67,12 @@ static void add(job_list *list, const octavo_gpu_pipeline_info *info, const char
     }
 }
 
-static void add_append(job_list *list, const octavo_device_snapshot *snapshot, const octavo_packed_layout *layout,
-                       const char *shape) {
+static void add_append(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
+                       const octavo_packed_layout *layout, const char *shape) {
     bool both = octavo_kernel_appends_both(snapshot, layout);
+    uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, capabilities);
     for (uint32_t role = OCTAVO_APPEND_KEYS; role <= OCTAVO_APPEND_BOTH; role++) {
-        octavo_gpu_pipeline_info append = octavo_kernel_append_info(layout, role);
+        octavo_gpu_pipeline_info append = octavo_kernel_append_info(layout, role, subgroup_size);
         if (both == (role == OCTAVO_APPEND_BOTH)) {
             add(list, &append, shape, true);
         }
@@ -201,7 +202,7 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         char name[64];
         snprintf(name, sizeof name, "d %u/%u bits %u/%u", cases[i].key_dim, cases[i].value_dim, cases[i].key_bits,
                  cases[i].value_bits);
-        add_append(&list, &snapshot, &layout, name);
+        add_append(&list, &snapshot, plan.capabilities, &layout, name);
         octavo_kernel_shape shape = {
             .layout = &layout, .group = cases[i].group, .query_tokens = 1, .phase = OCTAVO_PHASE_DECODE};
         if (cases[i].what & DECODE) {

