@@ -32,16 +32,22 @@ const uint CHANNELS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_PAD : KEY_PAD;
 const uint LANES = OCTAVO_APPEND_LANES;
 const uint ROWS = LANES / 16u;
 const uint OWN = CHANNELS / 16u; // channels of a lane: own, own + 16, ..
-const uint ROW_STRIDE = CHANNELS + OWN;
 
 #include "lib/quantiser.glsl"
 
 const uint BIN_STRIDE = EDGES + 1u; // odd
 const uint COUNT_SHIFT = 22u;       // of a bin: sum of magnitudes, below 2^21, and their number above
 const uint GROUP_TOKENS = 4u * ROWS;
+const uint CODE_STRIDE = 17u * (CHANNELS / 32u); // gathered codes of a row
+#ifdef OCTAVO_SUBGROUP
+const uint ROW_STRIDE = CODE_STRIDE > BIN_STRIDE ? CODE_STRIDE : BIN_STRIDE; // a row's bins, then its codes
+const uint BINS_AT = 0u;
+#else
+const uint ROW_STRIDE = CHANNELS + OWN + BIN_STRIDE; // a row's values, then its codes; and its bins
+const uint BINS_AT = CHANNELS + OWN;
+#endif
 
 shared uint rows[ROWS * ROW_STRIDE];
-shared uint bins[ROWS * BIN_STRIDE];
 shared uint edges_below[EDGE_PLACES]; // how many edges are at or below a place
 shared float token_squares[GROUP_TOKENS], token_inverse[GROUP_TOKENS];
 shared int token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
@@ -52,7 +58,14 @@ uint record_at, record_flags;
 bool of_values; // V
 uint dim, element, head_at, token_stride;
 float x[16];      // channel own + 16 i of the row
+float next[16];   // of the token that comes next
+uint row_token_0, row_token_step; // row r has the token row_token_0 + r * row_token_step of the entry,
+bool row_is_there;                // this one, if there is such a token
 uint gathered[8]; // codes of four tokens, a byte each: of channel own + 32 i in its low half, of 16 further in its high one
+
+bool has_token(uint r) {
+    return row_token_0 + r * row_token_step < count;
+}
 
 #include "lib/row_lanes.glsl"
 #include "lib/append_rotation.glsl"
@@ -169,68 +182,98 @@ void place_edges() {
     }
 }
 
-// 0 for what is not there.
-void load_row(uint token, bool is_there) {
+// Into next[]; 0 for what is not there.
+void load_row(uint token) {
     const uint at = head_at + (source + token) * token_stride + own; // rows begin at whole words
-    if (!is_there) {
+    const bool is_there = token < count;
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        next[i] = 0.0;
+    }
+    if (is_there && element == OCTAVO_ELEMENT_F32) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            x[i] = 0.0;
+            next[i] = own + 16u * i < dim ? uintBitsToFloat(tensor_word(at + 16u * i)) : 0.0;
         }
-    } else if (element == OCTAVO_ELEMENT_F32) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            x[i] = own + 16u * i < dim ? uintBitsToFloat(tensor_word(at + 16u * i)) : 0.0;
-        }
-    } else {
+    } else if (is_there) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
             const uint channel = own + 16u * i;
-            x[i] = channel < dim ? element_value(element, own, tensor_word((at >> 1) + 8u * i)) : 0.0;
+            next[i] = channel < dim ? element_value(element, own, tensor_word((at >> 1) + 8u * i)) : 0.0;
         }
     }
     if (is_there && (record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float centred = x[i] - records[record_at + head * CHANNELS + own + 16u * i];
-            x[i] = own + 16u * i < dim ? centred : 0.0;
+            precise float centred = next[i] - records[record_at + head * CHANNELS + own + 16u * i];
+            next[i] = own + 16u * i < dim ? centred : 0.0;
         }
+    }
+}
+
+// Where a row fits into the registers twice, it is loaded while the one before is worked on.
+const bool LOADS_AHEAD = OWN <= 8u;
+
+void take_row(uint token, uint token_after) {
+    if (!LOADS_AHEAD) {
+        load_row(token);
+    }
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        x[i] = next[i];
+    }
+    if (LOADS_AHEAD) {
+        load_row(token_after);
     }
 }
 
 // T of the codec record. Barriers inside.
 void transform_row() {
     const uint matrix = record_at + CHANNELS * (push.head_count + head * CHANNELS);
+    float sums[16];
+    publish_row();
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        rows[row_place(row, own + 16u * i)] = floatBitsToUint(x[i]);
-        x[i] = 0.0;
+        sums[i] = 0.0;
     }
-    row_barrier();
-    [[dont_unroll]] for (uint j = 0u; j < CHANNELS; ++j) {
-        const float value = uintBitsToFloat(rows[row_place(row, j)]);
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float product = records[matrix + (own + 16u * i) * CHANNELS + j] * value;
-            precise float sum = x[i] + product;
-            x[i] = sum;
+    [[unroll]] for (uint k = 0u; k < OWN; ++k) {
+        [[dont_unroll]] for (uint l = 0u; l < 16u; ++l) {
+            const float value = row_value(k, l);
+            [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+                precise float product = records[matrix + (own + 16u * i) * CHANNELS + 16u * k + l] * value;
+                precise float sum = sums[i] + product;
+                sums[i] = sum;
+            }
         }
+    }
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        x[i] = sums[i];
     }
     row_barrier();
 }
 
-// The row of a token in the basis of the codes; returns its sum of squares, 1.
-float find_row(uint token, bool is_there) {
-    load_row(token, is_there);
+// The rows at token_0, token_0 + step, .. in the basis of the codes; returns the sum of squares of one's own, 1.
+// token_after: of the next call.
+float find_row(uint token_0, uint step, uint token_after) {
+    row_token_0 = token_0;
+    row_token_step = step;
+    row_is_there = has_token(row);
+    take_row(token_0 + row * step, token_after);
     if ((record_flags & OCTAVO_ROTATE_HAS_TRANSFORM) != 0u) {
         transform_row();
     } else {
         rotate_row();
     }
-    precise float sum = 0.0;
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        precise float square = x[i] * x[i];
-        sum = sum + square;
+    float sum = 0.0;
+    if (row_works()) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            precise float square = x[i] * x[i];
+            precise float more = sum + square;
+            sum = more;
+        }
     }
     return row_sum(sum);
 }
 
 // 2., 3. x becomes t, 0 for a special row.
 float scale_row(float squares) {
+    if (!row_works()) {
+        return 0.0;
+    }
     const bool special = is_not_finite(squares) || squares < OCTAVO_SQUARES_MIN;
     const float inverse = special ? 0.0 : find_inverse_rms(squares), factor = inverse * OCTAVO_MAGNITUDE_ONE;
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
@@ -245,58 +288,72 @@ float scale_row(float squares) {
     return inverse;
 }
 
-// 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
-// all above, and lane `own` tries step `own`.
-uint choose_step(bool is_there) {
-    const uint bins_at = row * BIN_STRIDE, own_bins = bins_at + own * STEP_EDGES + 1u;
-    uint sum = 0u;
-    for (uint i = own; i < BIN_STRIDE; i += 16u) {
-        bins[bins_at + i] = 0u;
-    }
-    row_barrier();
-    if (is_there) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint bits = magnitude_bits(x[i]);
-            const uint place = (bits >> OCTAVO_EDGE_SHIFT) - (MAGNITUDE_BITS >> OCTAVO_EDGE_SHIFT);
-            atomicAdd(bins[bins_at + edges_below[min(place, EDGE_PLACES - 1u)]], bits - MAGNITUDE_BITS + (1u << COUNT_SHIFT));
-        }
-    }
-    row_barrier();
-    [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
-        sum += bins[own_bins + t];
-    }
-    sum = row_sum_above(sum);
-    [[unroll]] for (uint t = STEP_EDGES; t > 0u; --t) {
-        sum += bins[own_bins + t - 1u];
-        bins[own_bins + t - 1u] = sum;
-    }
-    row_barrier();
-    const uint all = bins[bins_at] + bins[bins_at + 1u], width = step_width(own);
+// 5. Of step `own`, from the sums in the bins.
+uint own_key(uint bins_at) {
+    const uint all = rows[bins_at] + rows[bins_at + 1u], width = step_width(own);
     uint inner = all & ((1u << COUNT_SHIFT) - 1u), levels = all >> COUNT_SHIFT;
     [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
         const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
-        const uint above = bins[bins_at + edges_below[place]];
+        const uint above = rows[bins_at + edges_below[place]];
         inner += 2u * (above & ((1u << COUNT_SHIFT) - 1u));
         levels += 8u * t * (above >> COUNT_SHIFT);
     }
-    return 15u - (row_largest(step_key(float(inner), float(levels), own)) & 15u);
+    return step_key(float(inner), float(levels), own);
+}
+
+// 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
+// all above.
+uint choose_step() {
+    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * STEP_EDGES + 1u;
+    uint sum = 0u;
+    for (uint i = own; i < BIN_STRIDE; i += 16u) {
+        rows[bins_at + i] = 0u;
+    }
+    row_barrier();
+    if (row_is_there) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            const uint bits = magnitude_bits(x[i]);
+            const uint place = (bits >> OCTAVO_EDGE_SHIFT) - (MAGNITUDE_BITS >> OCTAVO_EDGE_SHIFT);
+            atomicAdd(rows[bins_at + edges_below[min(place, EDGE_PLACES - 1u)]], bits - MAGNITUDE_BITS + (1u << COUNT_SHIFT));
+        }
+    }
+    row_barrier();
+    if (row_works()) {
+        [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
+            sum += rows[own_bins + t];
+        }
+    }
+    sum = row_sum_above(sum);
+    if (row_works()) {
+        [[unroll]] for (uint t = STEP_EDGES; t > 0u; --t) {
+            sum += rows[own_bins + t - 1u];
+            rows[own_bins + t - 1u] = sum;
+        }
+    }
+    row_barrier();
+    const uint key = row_works() ? own_key(bins_at) : 0u;
+    return 15u - (row_largest(key) & 15u);
 }
 
 // 6. Of the token that is byte `pass` of the row's words.
 void find_codes(float factor, uint pass) {
     int inner = 0, levels = 0;
-    [[unroll]] for (uint i = 0u; i < OWN; i += 2u) {
-        uint codes[2];
-        [[unroll]] for (uint n = 0u; n < 2u; ++n) {
-            codes[n] = code_of(x[i + n], factor);
-            const int level = 2 * int(codes[n]) + 1 - (1 << int(BITS));
-            inner += signed_magnitude(x[i + n]) * level;
-            levels += level * level;
+    if (row_works()) {
+        [[unroll]] for (uint i = 0u; i < OWN; i += 2u) {
+            uint codes[2];
+            [[unroll]] for (uint n = 0u; n < 2u; ++n) {
+                codes[n] = code_of(x[i + n], factor);
+                const int level = 2 * int(codes[n]) + 1 - (1 << int(BITS));
+                inner += signed_magnitude(x[i + n]) * level;
+                levels += level * level;
+            }
+            gathered[i / 2u] |= (codes[0] | (codes[1] << 4)) << (8u * pass);
         }
-        gathered[i / 2u] |= (codes[0] | (codes[1] << 4)) << (8u * pass);
     }
     inner = row_sum(inner);
-    levels = row_sum(levels);
+    if (of_values) { // a key's scale needs none
+        levels = row_sum(levels);
+    }
     if (own == 0u) {
         token_inner[4u * row + pass] = inner;
         token_levels[4u * row + pass] = levels;
@@ -304,10 +361,9 @@ void find_codes(float factor, uint pass) {
 }
 
 void gather_codes(uint pass) {
-    const uint place = 4u * row + pass, token = place - first % 32u;
-    const bool is_there = token < count;
-    const float squares = find_row(token, is_there), inverse = scale_row(squares);
-    const uint step = choose_step(is_there);
+    const uint place = 4u * row + pass, token_0 = pass - first % 32u;
+    const float squares = find_row(token_0, 4u, pass < 3u ? token_0 + 4u * row + 1u : count), inverse = scale_row(squares);
+    const uint step = choose_step();
     const float factor = inverse == 0.0 ? 0.0 : inverse_step(step) * (1.0 / OCTAVO_MAGNITUDE_ONE);
     if (own == 0u) {
         token_squares[place] = squares;
@@ -390,17 +446,18 @@ void store_values() {
     }
 }
 
-void write_codes() {
+void write_codes(uint seed) {
     const uint slot = first % 32u;
-    place_edges();
-    barrier();
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
         gathered[i] = 0u;
     }
-    [[dont_unroll]] for (uint pass = 0u; pass < 4u; ++pass) {
-        if (((pass - slot) & 3u) < count) { // some row has a token in this byte
-            gather_codes(pass);
-        }
+    // one token has one byte of each word, more may have all
+    const uint pass_first = count == 1u ? slot & 3u : 0u, pass_end = count == 1u ? pass_first + 1u : 4u;
+    load_row(4u * row + pass_first - slot);
+    place_edges();
+    find_signs(seed);
+    [[dont_unroll]] for (uint pass = pass_first; pass < pass_end; ++pass) {
+        gather_codes(pass);
     }
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
         rows[gathered_place(row, i, own)] = gathered[i];
@@ -420,25 +477,20 @@ void write_codes() {
 // --- rows of a window -----------------------------------------------------------------------------------------------------
 
 // A row that is not finite is NaN in all channels, as its codes are.
-void write_window() {
+void write_window(uint seed) {
+    load_row(row);
+    find_signs(seed);
     [[dont_unroll]] for (uint begin = 0u; begin < count; begin += ROWS) {
-        const float squares = find_row(begin + row, begin + row < count);
-        if (own == 0u) {
-            token_squares[row] = squares;
-        }
+        const uint token = begin + row;
+        const bool not_finite = is_not_finite(find_row(begin, 1u, token + ROWS));
+        publish_row();
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            rows[row_place(row, own + 16u * i)] = floatBitsToUint(x[i]);
-        }
-        barrier();
-        for (uint i = lane; i < ROWS * (CHANNELS / 2u); i += LANES) {
-            const uint r = i / (CHANNELS / 2u), w = i % (CHANNELS / 2u), token = begin + r;
-            const uint low = half_bits(uintBitsToFloat(rows[row_place(r, 2u * w)]));
-            const uint high = half_bits(uintBitsToFloat(rows[row_place(r, 2u * w + 1u)]));
-            if (token < count) {
-                pool[window_at(token) + w] = is_not_finite(token_squares[r]) ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
+            const uint low = half_bits(x[i]), high = half_bits(row_value(i, own ^ 1u));
+            if (token < count && (own & 1u) == 0u) {
+                pool[window_at(token) + own / 2u + 8u * i] = not_finite ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
             }
         }
-        barrier();
+        row_barrier();
     }
 }
 
@@ -455,10 +507,9 @@ void main() {
         write_raw(to_window);
         return;
     }
-    find_signs(lists[entry + 6u]);
     if (to_window) {
-        write_window();
+        write_window(lists[entry + 6u]);
     } else {
-        write_codes();
+        write_codes(lists[entry + 6u]);
     }
 }

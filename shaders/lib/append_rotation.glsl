@@ -1,16 +1,12 @@
 // R = (C_m x H_2^k) diag(signs) on rows whose lane `own` of 16 has the channels own, own + 16, .. in x[], in the order of
 // operations of runtime/format/rotation.c, bit for bit. The butterflies of 1, 2, 4, 8 channels are between lanes: by
 // shuffles, or with one exchange through shared memory. Includer defines CHANNELS, OWN = CHANNELS / 16, LANES, ROWS,
-// ROW_STRIDE, uint lane, row, own, shared uint rows[] and float x[16].
+// ROW_STRIDE, uint lane, row, own, shared uint rows[], float x[16], and has_token(r): whether
+// row r is there.
 #ifndef OCTAVO_APPEND_ROTATION_GLSL
 #define OCTAVO_APPEND_ROTATION_GLSL
 
 shared uint signs[16]; // bit i: of channel lane + 16 i
-
-// A word more after each 16: neighbours by 16 channels lie in different banks.
-uint row_place(uint r, uint channel) {
-    return r * ROW_STRIDE + channel + channel / 16u;
-}
 
 // Barriers inside.
 void find_signs(uint seed) {
@@ -33,6 +29,15 @@ void flip_row() {
 }
 
 #ifdef OCTAVO_SUBGROUP
+// Makes x[] of all lanes of a row readable by row_value().
+void publish_row() {
+}
+
+// x[i] of lane l of this row; all its lanes call it together.
+float row_value(uint i, uint l) {
+    return subgroupShuffle(x[i], (gl_SubgroupInvocationID & ~15u) | l);
+}
+
 void mix_lanes() {
     [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
         const float side = (own & h) == 0u ? 1.0 : -1.0;
@@ -43,13 +48,28 @@ void mix_lanes() {
     }
 }
 #else
-// Barriers inside.
-void mix_lanes() {
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        rows[row_place(row, own + 16u * i)] = floatBitsToUint(x[i]);
+// A word more after each 16: neighbours by 16 channels lie in different banks.
+uint row_place(uint i, uint l) {
+    return row * ROW_STRIDE + 17u * i + l;
+}
+
+void publish_row() {
+    if (row_is_there) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            rows[row_place(i, own)] = floatBitsToUint(x[i]);
+        }
     }
     barrier();
-    if (lane < ROWS * OWN) {
+}
+
+float row_value(uint i, uint l) {
+    return uintBitsToFloat(rows[row_place(i, l)]);
+}
+
+// Barriers inside.
+void mix_lanes() {
+    publish_row();
+    if (lane < ROWS * OWN && has_token(lane / OWN)) {
         const uint at = lane / OWN * ROW_STRIDE + 17u * (lane % OWN);
         float y[16];
         [[unroll]] for (uint i = 0u; i < 16u; ++i) {
@@ -71,8 +91,10 @@ void mix_lanes() {
         }
     }
     barrier();
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        x[i] = uintBitsToFloat(rows[row_place(row, own + 16u * i)]);
+    if (row_is_there) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            x[i] = row_value(i, own);
+        }
     }
 }
 #endif
@@ -106,10 +128,8 @@ void mix_hartley(const uint hartley, const uint block) {
     }
 }
 
-void rotate_row() {
+void mix_own() {
     const uint hadamard = hadamard_size(CHANNELS), hartley = CHANNELS / hadamard;
-    flip_row();
-    mix_lanes();
     mix_distant(1u);
     if (hadamard > 32u) {
         mix_distant(2u);
@@ -130,6 +150,17 @@ void rotate_row() {
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
         precise float scaled = x[i] * scale;
         x[i] = scaled;
+    }
+}
+
+// Barriers inside.
+void rotate_row() {
+    if (row_works()) {
+        flip_row();
+    }
+    mix_lanes();
+    if (row_works()) {
+        mix_own();
     }
 }
 #endif

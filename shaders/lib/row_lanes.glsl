@@ -1,12 +1,17 @@
 // The 16 lanes of a row, side by side in one subgroup: what they know of each other goes by shuffles. The twin without
 // subgroup operations goes through shared memory, and all lanes of the workgroup make each call together. Both give the
-// same bits. Includer defines LANES, uint lane, row and own (lane / 16 and lane % 16).
+// same bits. Includer defines LANES, uint lane, row and own (lane / 16 and lane % 16), and bool row_is_there.
 #ifndef OCTAVO_ROW_LANES_GLSL
 #define OCTAVO_ROW_LANES_GLSL
 
 #ifdef OCTAVO_SUBGROUP
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+
+// Whether to work on this row: between barriers of the subgroup there is nothing to skip.
+bool row_works() {
+    return true;
+}
 
 uint find_lane() {
     return gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID;
@@ -53,6 +58,10 @@ uint row_sum_above(uint value) {
 #else
 shared uvec4 lane_words[LANES / 4u];
 
+bool row_works() {
+    return row_is_there;
+}
+
 uint find_lane() {
     return gl_LocalInvocationID.x;
 }
@@ -66,7 +75,7 @@ void row_words(uint value, out uint words[16]) {
     lane_words[lane / 4u][lane % 4u] = value;
     barrier();
     [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-        const uvec4 four = lane_words[4u * row + i];
+        const uvec4 four = row_works() ? lane_words[4u * row + i] : uvec4(0u);
         words[4u * i] = four.x;
         words[4u * i + 1u] = four.y;
         words[4u * i + 2u] = four.z;

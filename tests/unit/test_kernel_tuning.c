@@ -279,7 +279,7 @@ static void check_append(uint32_t dim, uint32_t role) {
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_VALUE_PAD), dim);
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_APPEND_ROLE), role);
         ck_assert_uint_eq(append.required_subgroup_size, subgroup_size);
-        ck_assert_uint_gt(declared_bytes(&append), 4u * (dim + dim / 16u) * 8u);
+        ck_assert_uint_gt(declared_bytes(&append), 4u * 17u * dim / 32u * 8u);
         ck_assert_uint_le(declared_bytes(&append), FLOOR_SHARED_BYTES);
     }
 }
