@@ -230,14 +230,12 @@ void transform_row() {
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
         sums[i] = 0.0;
     }
-    [[unroll]] for (uint k = 0u; k < OWN; ++k) {
-        [[dont_unroll]] for (uint l = 0u; l < 16u; ++l) {
-            const float value = row_value(k, l);
-            [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-                precise float product = records[matrix + (own + 16u * i) * CHANNELS + 16u * k + l] * value;
-                precise float sum = sums[i] + product;
-                sums[i] = sum;
-            }
+    [[dont_unroll]] for (uint j = 0u; j < CHANNELS; ++j) {
+        const float value = row_value(j / 16u, j % 16u);
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            precise float product = records[matrix + (own + 16u * i) * CHANNELS + j] * value;
+            precise float sum = sums[i] + product;
+            sums[i] = sum;
         }
     }
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
@@ -360,9 +358,9 @@ void find_codes(float factor, uint pass) {
     }
 }
 
-void gather_codes(uint pass) {
-    const uint place = 4u * row + pass, token_0 = pass - first % 32u;
-    const float squares = find_row(token_0, 4u, pass < 3u ? token_0 + 4u * row + 1u : count), inverse = scale_row(squares);
+void gather_codes(float squares, uint pass) {
+    const uint place = 4u * row + pass;
+    const float inverse = scale_row(squares);
     const uint step = choose_step();
     const float factor = inverse == 0.0 ? 0.0 : inverse_step(step) * (1.0 / OCTAVO_MAGNITUDE_ONE);
     if (own == 0u) {
@@ -446,19 +444,7 @@ void store_values() {
     }
 }
 
-void write_codes(uint seed) {
-    const uint slot = first % 32u;
-    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
-        gathered[i] = 0u;
-    }
-    // one token has one byte of each word, more may have all
-    const uint pass_first = count == 1u ? slot & 3u : 0u, pass_end = count == 1u ? pass_first + 1u : 4u;
-    load_row(4u * row + pass_first - slot);
-    place_edges();
-    find_signs(seed);
-    [[dont_unroll]] for (uint pass = pass_first; pass < pass_end; ++pass) {
-        gather_codes(pass);
-    }
+void store_codes() {
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
         rows[gathered_place(row, i, own)] = gathered[i];
     }
@@ -468,29 +454,48 @@ void write_codes(uint seed) {
     } else {
         store_keys();
     }
-    const uint place = LANES - 1u - lane, token = place - slot;
+    const uint place = LANES - 1u - lane, token = place - first % 32u;
     if (place < GROUP_TOKENS && token < count) {
         store_scale(token, find_scale(place));
     }
 }
 
-// --- rows of a window -----------------------------------------------------------------------------------------------------
-
 // A row that is not finite is NaN in all channels, as its codes are.
-void write_window(uint seed) {
-    load_row(row);
-    find_signs(seed);
-    [[dont_unroll]] for (uint begin = 0u; begin < count; begin += ROWS) {
-        const uint token = begin + row;
-        const bool not_finite = is_not_finite(find_row(begin, 1u, token + ROWS));
-        publish_row();
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint low = half_bits(x[i]), high = half_bits(row_value(i, own ^ 1u));
-            if (token < count && (own & 1u) == 0u) {
-                pool[window_at(token) + own / 2u + 8u * i] = not_finite ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
-            }
+void store_window(float squares, uint token) {
+    publish_row();
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        const uint low = half_bits(x[i]), high = half_bits(row_value(i, own ^ 1u));
+        if (token < count && (own & 1u) == 0u) {
+            pool[window_at(token) + own / 2u + 8u * i] = is_not_finite(squares) ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
         }
-        row_barrier();
+    }
+    row_barrier();
+}
+
+// Row r of a pass is token 4 r + pass of the group, or, for a window, token 8 pass + r of the entry.
+void write_rows(bool to_window, uint seed) {
+    const uint slot = first % 32u, step = to_window ? 1u : 4u;
+    // one token has one byte of each word of codes, more may have all
+    const bool is_single = !to_window && count == 1u;
+    const uint pass_first = is_single ? slot & 3u : 0u;
+    const uint pass_end = is_single ? pass_first + 1u : to_window ? (count + ROWS - 1u) / ROWS : 4u;
+    load_row(step * row + pass_first - (to_window ? 0u : slot));
+    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+        gathered[i] = 0u;
+    }
+    place_edges();
+    find_signs(seed);
+    [[dont_unroll]] for (uint pass = pass_first; pass < pass_end; ++pass) {
+        const uint token_0 = to_window ? ROWS * pass : pass - slot, token = token_0 + step * row;
+        const float squares = find_row(token_0, step, pass + 1u < pass_end ? token + (to_window ? ROWS : 1u) : count);
+        if (to_window) {
+            store_window(squares, token);
+        } else {
+            gather_codes(squares, pass);
+        }
+    }
+    if (!to_window) {
+        store_codes();
     }
 }
 
@@ -507,9 +512,5 @@ void main() {
         write_raw(to_window);
         return;
     }
-    if (to_window) {
-        write_window(lists[entry + 6u]);
-    } else {
-        write_codes(lists[entry + 6u]);
-    }
+    write_rows(to_window, lists[entry + 6u]);
 }

@@ -55,8 +55,8 @@ uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, u
         snapshot->max_subgroup_size < APPEND_ROW_LANES || snapshot->min_subgroup_size > OCTAVO_APPEND_LANES) {
         return 0u;
     }
-    uint32_t size = snapshot->min_subgroup_size < 32u ? 32u : snapshot->min_subgroup_size;
-    return size > snapshot->max_subgroup_size ? snapshot->max_subgroup_size : size;
+    /* the smallest that holds a row: wider ones have fewer registers a lane on some devices */
+    return snapshot->min_subgroup_size < APPEND_ROW_LANES ? APPEND_ROW_LANES : snapshot->min_subgroup_size;
 }
 
 octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role,

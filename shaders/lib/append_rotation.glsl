@@ -35,7 +35,11 @@ void publish_row() {
 
 // x[i] of lane l of this row; all its lanes call it together.
 float row_value(uint i, uint l) {
-    return subgroupShuffle(x[i], (gl_SubgroupInvocationID & ~15u) | l);
+    float value = x[0];
+    [[unroll]] for (uint n = 1u; n < OWN; ++n) { // an index would take x[] out of the registers
+        value = n == i ? x[n] : value;
+    }
+    return subgroupShuffle(value, (gl_SubgroupInvocationID & ~15u) | l);
 }
 
 void mix_lanes() {

@@ -70,55 +70,59 @@ void row_barrier() {
     barrier();
 }
 
-void row_words(uint value, out uint words[16]) {
+// Then the words of this row's lanes are lane_words[4 row ..].
+void share_words(uint value) {
     barrier();
     lane_words[lane / 4u][lane % 4u] = value;
     barrier();
-    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-        const uvec4 four = row_works() ? lane_words[4u * row + i] : uvec4(0u);
-        words[4u * i] = four.x;
-        words[4u * i + 1u] = four.y;
-        words[4u * i + 2u] = four.z;
-        words[4u * i + 3u] = four.w;
-    }
 }
 
+// In the order of the subgroup's: neighbours, then pairs, ..
 float row_sum(float value) {
-    uint words[16];
-    row_words(floatBitsToUint(value), words);
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
-        [[unroll]] for (uint i = 0u; i < 16u; i += 2u * h) {
-            precise float sum = uintBitsToFloat(words[i]) + uintBitsToFloat(words[i + h]);
-            words[i] = floatBitsToUint(sum);
-        }
+    float sums[2];
+    share_words(floatBitsToUint(value));
+    if (!row_works()) {
+        return 0.0;
     }
-    return uintBitsToFloat(words[0]);
+    [[dont_unroll]] for (uint i = 0u; i < 2u; ++i) {
+        const vec4 a = uintBitsToFloat(lane_words[4u * row + 2u * i]), b = uintBitsToFloat(lane_words[4u * row + 2u * i + 1u]);
+        precise vec2 pairs_a = vec2(a.x, a.z) + vec2(a.y, a.w);
+        precise vec2 pairs_b = vec2(b.x, b.z) + vec2(b.y, b.w);
+        precise float four_a = pairs_a.x + pairs_a.y;
+        precise float four_b = pairs_b.x + pairs_b.y;
+        precise float eight = four_a + four_b;
+        sums[i] = eight;
+    }
+    precise float sum = sums[0] + sums[1];
+    return sum;
 }
 
 int row_sum(int value) {
-    uint words[16];
     int sum = 0;
-    row_words(uint(value), words);
-    [[unroll]] for (uint i = 0u; i < 16u; ++i) {
-        sum += int(words[i]);
+    share_words(uint(value));
+    [[dont_unroll]] for (uint i = 0u; i < (row_works() ? 4u : 0u); ++i) {
+        const ivec4 four = ivec4(lane_words[4u * row + i]);
+        sum += four.x + four.y + four.z + four.w;
     }
     return sum;
 }
 
 uint row_largest(uint value) {
-    uint words[16], largest = 0u;
-    row_words(value, words);
-    [[unroll]] for (uint i = 0u; i < 16u; ++i) {
-        largest = max(largest, words[i]);
+    uint largest = 0u;
+    share_words(value);
+    [[dont_unroll]] for (uint i = 0u; i < (row_works() ? 4u : 0u); ++i) {
+        const uvec4 four = lane_words[4u * row + i];
+        largest = max(largest, max(max(four.x, four.y), max(four.z, four.w)));
     }
     return largest;
 }
 
 uint row_sum_above(uint value) {
-    uint words[16], sum = 0u;
-    row_words(value, words);
-    [[unroll]] for (uint i = 0u; i < 16u; ++i) {
-        sum += i > own ? words[i] : 0u;
+    uint sum = 0u;
+    share_words(value);
+    [[dont_unroll]] for (uint i = 0u; i < (row_works() ? 4u : 0u); ++i) {
+        const uvec4 above = mix(uvec4(0u), lane_words[4u * row + i], greaterThan(4u * i + uvec4(0u, 1u, 2u, 3u), uvec4(own)));
+        sum += above.x + above.y + above.z + above.w;
     }
     return sum;
 }

@@ -299,7 +299,7 @@ END_TEST
 START_TEST(appends_use_subgroups_that_hold_a_row) {
     static const struct {
         uint32_t least, most, size;
-    } cases[] = {{4u, 4u, 0u}, {8u, 8u, 0u}, {8u, 32u, 32u}, {8u, 16u, 16u}, {32u, 64u, 32u}, {64u, 128u, 64u}};
+    } cases[] = {{4u, 4u, 0u}, {8u, 8u, 0u}, {8u, 32u, 16u}, {8u, 16u, 16u}, {32u, 64u, 32u}, {64u, 128u, 64u}};
     for (uint32_t i = 0; i < COUNT(cases); ++i) {
         octavo_device_snapshot s = {0};
         s.min_subgroup_size = cases[i].least;
