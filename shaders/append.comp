@@ -17,6 +17,7 @@
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in; // OCTAVO_APPEND_LANES
 layout(constant_id = OCTAVO_SPEC_APPEND_ROLE) const uint ROLE = 0;
+layout(constant_id = OCTAVO_SPEC_APPEND_AHEAD) const uint LOADS_AHEAD = 1;
 
 #ifdef OCTAVO_APPEND_PAIR
 layout(set = 0, binding = OCTAVO_APPEND_PAIR_VALUES, std430) readonly buffer value_words { uint value_tensor[]; };
@@ -207,17 +208,14 @@ void load_row(uint token) {
     }
 }
 
-// Where a row fits into the registers twice, it is loaded while the one before is worked on.
-const bool LOADS_AHEAD = OWN <= 8u;
-
 void take_row(uint token, uint token_after) {
-    if (!LOADS_AHEAD) {
+    if (LOADS_AHEAD == 0u) {
         load_row(token);
     }
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
         x[i] = next[i];
     }
-    if (LOADS_AHEAD) {
+    if (LOADS_AHEAD != 0u) {
         load_row(token_after);
     }
 }
@@ -479,7 +477,9 @@ void write_rows(bool to_window, uint seed) {
     const bool is_single = !to_window && count == 1u;
     const uint pass_first = is_single ? slot & 3u : 0u;
     const uint pass_end = is_single ? pass_first + 1u : to_window ? (count + ROWS - 1u) / ROWS : 4u;
-    load_row(step * row + pass_first - (to_window ? 0u : slot));
+    if (LOADS_AHEAD != 0u) {
+        load_row(step * row + pass_first - (to_window ? 0u : slot));
+    }
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
         gathered[i] = 0u;
     }

@@ -3,6 +3,10 @@
 #include "shader_modules.h"
 
 #define APPEND_ROW_LANES 16u /* that append.comp has side by side in one subgroup */
+/* Subgroups of 8 and 16 (Intel) have 64 registers a lane, and spill: a row of more channels, and a row ahead. */
+#define APPEND_MANY_REGISTERS 32u
+#define APPEND_WIDE_CHANNELS 192u
+#define APPEND_AHEAD_CHANNELS 128u
 
 static octavo_gpu_pipeline_info module_info(uint32_t module, uint32_t binding_count, uint32_t lanes) {
     const octavo_shader_module *shader = &octavo_shader_modules[module];
@@ -49,14 +53,21 @@ bool octavo_kernel_appends_both(const octavo_device_snapshot *snapshot, const oc
            layout->key_dim_padded == layout->value_dim_padded;
 }
 
-uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, uint32_t capabilities) {
+static uint32_t larger(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, uint32_t capabilities,
+                                       const octavo_packed_layout *layout) {
     if ((capabilities & OCTAVO_CAPABILITY_SUBGROUP) == 0u ||
         (snapshot->subgroup_operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) == 0u ||
         snapshot->max_subgroup_size < APPEND_ROW_LANES || snapshot->min_subgroup_size > OCTAVO_APPEND_LANES) {
         return 0u;
     }
     /* the smallest that holds a row: wider ones have fewer registers a lane on some devices */
-    return snapshot->min_subgroup_size < APPEND_ROW_LANES ? APPEND_ROW_LANES : snapshot->min_subgroup_size;
+    uint32_t size = larger(snapshot->min_subgroup_size, APPEND_ROW_LANES);
+    bool is_wide = larger(layout->key_dim_padded, layout->value_dim_padded) > APPEND_WIDE_CHANNELS;
+    return size < APPEND_MANY_REGISTERS && is_wide ? 0u : size;
 }
 
 octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role,
@@ -69,6 +80,9 @@ octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *l
         module_info(module, both ? OCTAVO_APPEND_PAIR_VALUES + 1u : OCTAVO_APPEND_POOL + 1u, OCTAVO_APPEND_LANES);
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_APPEND_ROLE, role);
+    uint32_t channels = role == OCTAVO_APPEND_VALUES ? layout->value_dim_padded : layout->key_dim_padded;
+    set_constant(&info, OCTAVO_SPEC_APPEND_AHEAD,
+                 subgroup_size >= APPEND_MANY_REGISTERS && channels <= APPEND_AHEAD_CHANNELS ? 1u : 0u);
     info.required_subgroup_size = subgroup_size;
     return info;
 }
@@ -100,7 +114,7 @@ octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *la
 octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,
                                           octavo_append_pipelines *pipelines) {
     const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(device);
-    uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, octavo_gpu_capabilities(device));
+    uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, octavo_gpu_capabilities(device), layout);
     octavo_gpu_pipeline_info both = octavo_kernel_append_info(layout, OCTAVO_APPEND_BOTH, subgroup_size);
     octavo_gpu_pipeline_info keys = octavo_kernel_append_info(layout, OCTAVO_APPEND_KEYS, subgroup_size);
     octavo_gpu_pipeline_info values = octavo_kernel_append_info(layout, OCTAVO_APPEND_VALUES, subgroup_size);

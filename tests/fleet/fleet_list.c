@@ -70,7 +70,7 @@ static void add(job_list *list, const octavo_gpu_pipeline_info *info, const char
 static void add_append(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
                        const octavo_packed_layout *layout, const char *shape) {
     bool both = octavo_kernel_appends_both(snapshot, layout);
-    uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, capabilities);
+    uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, capabilities, layout);
     for (uint32_t role = OCTAVO_APPEND_KEYS; role <= OCTAVO_APPEND_BOTH; role++) {
         octavo_gpu_pipeline_info append = octavo_kernel_append_info(layout, role, subgroup_size);
         if (both == (role == OCTAVO_APPEND_BOTH)) {
