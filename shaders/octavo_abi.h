@@ -68,6 +68,35 @@
     3.77632093f, 3.46894598f, 3.35201526f, 3.22518229f, 3.1403091f, 3.02872443f, 2.92479753f, 2.80121469f,             \
     2.68765187f, 2.58293819f, 2.48607802f, 2.29484129f, 2.11581111f, 1.84153926f, 1.53778017f, 1.21272099f
 
+/* The search for a step counts in whole numbers: magnitudes in units of 2^-12 of the row's rms, and the steps with them,
+ * round(4096 base f_j). A step's levels change at multiples t of it, t = 1 .. 2^(bits-1) - 1: edges in units of 2^-6 rms,
+ * (t * width + 32) >> 6; all edges of all steps in ascending order, and one more than the largest. */
+#define OCTAVO_MAGNITUDE_ONE 4096.0f
+#define OCTAVO_EDGE_SHIFT 6u
+#define OCTAVO_STEP_WIDTHS_2                                                                                           \
+    3222, 3507, 3630, 3773, 3874, 4017, 4160, 4343, 4527, 4711, 4894, 5302, 5751, 6607, 7912, 10033
+#define OCTAVO_STEP_EDGES_2                                                                                            \
+    50, 55, 57, 59, 61, 63, 65, 68, 71, 74, 76, 83, 90, 103, 124, 157
+#define OCTAVO_STEP_WIDTHS_3                                                                                           \
+    1896, 2064, 2136, 2220, 2280, 2364, 2448, 2556, 2664, 2772, 2880, 3120, 3384, 3888, 4656, 5905
+#define OCTAVO_STEP_EDGES_3                                                                                            \
+    30, 32, 33, 35, 36, 37, 38, 40, 42, 43, 45, 49, 53, 59, 61, 65,                                                    \
+    67, 69, 71, 73, 74, 77, 80, 83, 87, 89, 90, 92, 97, 98, 100, 104,                                                  \
+    106, 107, 111, 115, 120, 122, 125, 130, 135, 146, 146, 159, 182, 185, 218, 277
+#define OCTAVO_STEP_WIDTHS_4                                                                                           \
+    1085, 1181, 1222, 1270, 1304, 1352, 1400, 1462, 1524, 1586, 1648, 1785, 1936, 2224, 2664, 3378
+#define OCTAVO_STEP_EDGES_4                                                                                            \
+    17, 18, 19, 20, 20, 21, 22, 23, 24, 25, 26, 28, 30, 34, 35, 37,                                                    \
+    38, 40, 41, 42, 42, 44, 46, 48, 50, 51, 52, 53, 55, 56, 57, 60,                                                    \
+    61, 61, 63, 66, 68, 69, 70, 71, 74, 74, 76, 77, 79, 82, 83, 84,                                                    \
+    85, 85, 88, 91, 91, 92, 95, 95, 99, 99, 102, 102, 103, 104, 106, 106,                                              \
+    109, 111, 112, 114, 115, 119, 119, 119, 121, 122, 124, 125, 127, 129, 129, 131,                                    \
+    134, 137, 139, 139, 139, 143, 143, 148, 149, 151, 153, 155, 158, 160, 167, 167,                                    \
+    167, 173, 174, 180, 182, 195, 208, 209, 211, 212, 243, 250, 264, 291, 317, 369
+#define OCTAVO_EDGE_PLACES_2 158u
+#define OCTAVO_EDGE_PLACES_3 278u
+#define OCTAVO_EDGE_PLACES_4 370u
+
 /* A row whose sum of squares is below this (2^-60) has scale 0 and the code 2^(bits-1) everywhere. */
 #define OCTAVO_SQUARES_MIN 8.67361738e-19f
 /* The f16 scale of a row with a sum of squares that is not finite, and the largest scale (larger ones are clamped). */

@@ -14,15 +14,19 @@
 #define OCTAVO_SPEC_LOGITS 7 /* OCTAVO_LOGITS_: what logits go through beside scale and mask */
 #define OCTAVO_LOGITS_SOFTCAP 1u
 #define OCTAVO_LOGITS_UNIFORM 2u /* rows that see nothing are means */
+#define OCTAVO_SPEC_APPEND_ROLE 8 /* OCTAVO_APPEND_ */
+#define OCTAVO_SPEC_APPEND_AHEAD 9 /* 1: loads a row while it works on the one before */
 #define OCTAVO_SPEC_LOCAL_SIZE 253
 
 /* --- bindings, set 0 ------------------------------------------------------------------------------------------ */
 #define OCTAVO_ROTATE_INPUT 0
 #define OCTAVO_ROTATE_RECORD 1
 #define OCTAVO_ROTATE_SCRATCH 2
-#define OCTAVO_PACK_SCRATCH 0
-#define OCTAVO_PACK_LISTS 1
-#define OCTAVO_PACK_POOL 2
+#define OCTAVO_APPEND_TENSOR 0 /* K or V; K where both are bound */
+#define OCTAVO_APPEND_RECORDS 1
+#define OCTAVO_APPEND_LISTS 2
+#define OCTAVO_APPEND_POOL 3
+#define OCTAVO_APPEND_PAIR_VALUES 4
 #define OCTAVO_WALK_POOL 0
 #define OCTAVO_WALK_LISTS 1
 #define OCTAVO_WALK_SCRATCH 2
@@ -41,20 +45,15 @@
 #define OCTAVO_ELEMENT_F16 1u
 #define OCTAVO_ELEMENT_BF16 2u
 
-/* --- rotate: rows of a tensor -> rows of f32 (K, V) or of the query form of the walk ---------------------------- */
-#define OCTAVO_ROTATE_KEY 0u
-#define OCTAVO_ROTATE_VALUE 1u
-#define OCTAVO_ROTATE_QUERY_INT 2u   /* int8 parts */
-#define OCTAVO_ROTATE_QUERY_FLOAT 3u /* f32 */
+/* --- rotate: rows of queries -> the query form of the walk ------------------------------------------------------- */
+#define OCTAVO_ROTATE_QUERY_INT 0u   /* int8 parts */
+#define OCTAVO_ROTATE_QUERY_FLOAT 1u /* f32 */
+/* Of a codec record, K */
 #define OCTAVO_ROTATE_HAS_MEAN 1u
 #define OCTAVO_ROTATE_HAS_TRANSFORM 2u
 #define OCTAVO_ROTATE_RAW 4u /* an f16 cache: the values as they came */
 
-/* A row of K or V in scratch: 4 words of header, then d' floats. */
 #define OCTAVO_ROW_HEADER_WORDS 4u
-#define OCTAVO_ROW_NORMALISER 0u /* K, V: f32 that brings the row to unit mean square */
-#define OCTAVO_ROW_FACTOR 1u     /* K, V: f32 levels per unit of the normalised row */
-#define OCTAVO_ROW_SCALE 2u      /* K, V: the stored f16, in the low half */
 /* A query row: header, then d'/4 words of int8 for each part, high part first; or d' floats. */
 #define OCTAVO_QUERY_SCALE 0u  /* f32: logit = scale * integer dot (of twice the levels), or of one float unit */
 #define OCTAVO_QUERY_OFFSET 1u /* i32: (2^bits - 1) * sum of the query integers */
@@ -78,21 +77,31 @@ OCTAVO_STRUCT(octavo_rotate_push) {
     OCTAVO_F32T scale; /* Q: of the logits */
 } OCTAVO_END(octavo_rotate_push);
 
-/* --- pack: rows -> codes in pages -------------------------------------------------------------------------------- */
-#define OCTAVO_PACK_CODES 0u
-#define OCTAVO_PACK_WINDOW 1u
-OCTAVO_STRUCT(octavo_pack_entry) {
+/* --- append: rows of K and V -> codes in pages --------------------------------------------------------------------- */
+#define OCTAVO_APPEND_LANES 128u
+#define OCTAVO_APPEND_KEYS 0u
+#define OCTAVO_APPEND_VALUES 1u
+#define OCTAVO_APPEND_BOTH 2u /* the third index of a workgroup is one of the two above */
+#define OCTAVO_APPEND_WINDOW 0x80000000u
+OCTAVO_STRUCT(octavo_append_entry) {
     OCTAVO_U32 page;   /* in the segment */
     OCTAVO_U32 first;  /* codes: token in the tile, all in one group of 32; window: row in the page */
     OCTAVO_U32 count;  /* tokens; codes: at most 32; window: as many as follow each other in the page */
-    OCTAVO_U32 source; /* first token in scratch; bit 31: a window, OCTAVO_PACK_WINDOW */
-} OCTAVO_END(octavo_pack_entry);
+    OCTAVO_U32 source; /* first token of the tensors; OCTAVO_APPEND_WINDOW: rows of f16 */
+    OCTAVO_U32 record; /* word of the codec record in the buffer of records */
+    OCTAVO_U32 record_flags; /* OCTAVO_ROTATE_HAS_ */
+    OCTAVO_U32 seed;         /* of the rotations */
+    OCTAVO_U32 reserved;
+} OCTAVO_END(octavo_append_entry);
+#define OCTAVO_APPEND_ENTRY_WORDS 8u
 
-OCTAVO_STRUCT(octavo_pack_push) {
-    OCTAVO_U32 entry_first; /* in entries */
+OCTAVO_STRUCT(octavo_append_push) {
     OCTAVO_U32 head_count;
-    OCTAVO_U32 key_offset, value_offset; /* scratch words */
-} OCTAVO_END(octavo_pack_push);
+    OCTAVO_U32 key_dim, value_dim;         /* channels of K and V */
+    OCTAVO_U32 key_element, value_element; /* OCTAVO_ELEMENT_ */
+    OCTAVO_U32 key_token_stride, key_head_stride; /* elements */
+    OCTAVO_U32 value_token_stride, value_head_stride;
+} OCTAVO_END(octavo_append_push);
 
 /* --- walk and merge ------------------------------------------------------------------------------------------------ */
 #define OCTAVO_RUN_FULL 0u

@@ -1,6 +1,6 @@
 #version 450
-// Rows of K, V or Q into the basis of the codes, and the numbers that pack and walk need of each: for K and V the step and
-// scale of the quantiser, for Q its int8 parts. A workgroup takes ROWS rows (a row is one head of one token).
+// Rows of Q into the basis of the codes, and the numbers that the walk needs of each: its int8 parts, or f32. A workgroup
+// takes ROWS rows (a row is one head of one token).
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
@@ -19,7 +19,6 @@ layout(push_constant) uniform push_block { octavo_rotate_push push; };
 
 shared float rows[ROW_COUNT * ROW_CHANNELS];
 shared float transformed[ROW_COUNT * ROW_CHANNELS];
-shared vec2 tried[ROW_COUNT * OCTAVO_STEP_COUNT];
 shared float partial[gl_WorkGroupSize.x];
 shared uint row_largest[ROW_COUNT];
 shared int row_sums[ROW_COUNT];
@@ -28,11 +27,6 @@ float row_mean; // of row lane / LANES_PER_ROW
 uint lane;
 
 #include "lib/rotation.glsl"
-#include "lib/quantiser.glsl"
-
-bool is_query() {
-    return push.role >= OCTAVO_ROTATE_QUERY_INT;
-}
 
 void load_rows(uint first) {
     for (uint i = lane; i < ROW_COUNT * ROW_CHANNELS; i += gl_WorkGroupSize.x) {
@@ -42,10 +36,6 @@ void load_rows(uint first) {
             const uint token = push.token_first + row / push.head_count, head = row % push.head_count;
             const uint index = token * push.token_stride + head * push.head_stride + channel;
             x = element_value(push.element, index, tensor[element_word(push.element, index)]);
-            if (!is_query() && (push.flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
-                precise float centred = x - record[push.mean_offset + (head / push.group) * ROW_CHANNELS + channel];
-                x = centred;
-            }
         }
         rows[i] = x;
     }
@@ -100,46 +90,6 @@ void transform_rows(uint first) {
         }
         barrier();
         hartley_hadamard(ROW_CHANNELS, ROW_COUNT);
-    }
-}
-
-void write_packable(uint first) {
-    for (uint i = lane; i < ROW_COUNT * ROW_CHANNELS; i += gl_WorkGroupSize.x) {
-        const uint row = first + i / ROW_CHANNELS;
-        if (row < push.row_count) {
-            scratch[push.scratch_offset + (push.row_first + row) * (ROW_CHANNELS + OCTAVO_ROW_HEADER_WORDS) +
-                    OCTAVO_ROW_HEADER_WORDS + i % ROW_CHANNELS] = floatBitsToUint(rows[i]);
-        }
-    }
-    if ((push.flags & OCTAVO_ROTATE_RAW) != 0u) {
-        return;
-    }
-    for (uint i = lane; i < ROW_COUNT * OCTAVO_STEP_COUNT; i += gl_WorkGroupSize.x) {
-        const uint row_at = i / OCTAVO_STEP_COUNT * ROW_CHANNELS;
-        tried[i] = try_step(row_at, find_inverse_rms(sum_of_squares(row_at)), inverse_step(i % OCTAVO_STEP_COUNT));
-    }
-    barrier();
-    for (uint r = lane; r < ROW_COUNT; r += gl_WorkGroupSize.x) {
-        if (first + r < push.row_count) {
-            const float squares = sum_of_squares(r * ROW_CHANNELS);
-            const bool not_finite = (floatBitsToUint(squares) & 0x7f800000u) == 0x7f800000u;
-            const bool special = not_finite || squares < OCTAVO_SQUARES_MIN;
-            const float inverse_rms = find_inverse_rms(squares);
-            uint step = 0u;
-            vec2 best = tried[r * OCTAVO_STEP_COUNT];
-            for (uint j = 1u; j < OCTAVO_STEP_COUNT; ++j) {
-                const vec2 x = tried[r * OCTAVO_STEP_COUNT + j];
-                const bool better = step_is_better(x, best);
-                best = better ? x : best;
-                step = better ? j : step;
-            }
-            precise float numerator = push.role == OCTAVO_ROTATE_KEY ? squares * inverse_rms : best.x;
-            precise float denominator = push.role == OCTAVO_ROTATE_KEY ? best.x : inverse_rms * best.y;
-            const uint at = push.scratch_offset + (push.row_first + first + r) * (ROW_CHANNELS + OCTAVO_ROW_HEADER_WORDS);
-            scratch[at + OCTAVO_ROW_NORMALISER] = special ? 0u : floatBitsToUint(inverse_rms);
-            scratch[at + OCTAVO_ROW_FACTOR] = special ? 0u : floatBitsToUint(inverse_step(step));
-            scratch[at + OCTAVO_ROW_SCALE] = not_finite ? OCTAVO_SCALE_NAN : special ? 0u : half_quotient(numerator, denominator);
-        }
     }
 }
 
@@ -211,17 +161,13 @@ void main() {
     lane = gl_LocalInvocationID.x;
     const uint first = gl_WorkGroupID.x * ROW_COUNT;
     load_rows(first);
-    if (is_query()) {
-        find_means(first);
-    }
+    find_means(first);
     if ((push.flags & OCTAVO_ROTATE_RAW) == 0u) {
         transform_rows(first);
     }
     if (push.role == OCTAVO_ROTATE_QUERY_INT) {
         write_query_int(first);
-    } else if (push.role == OCTAVO_ROTATE_QUERY_FLOAT) {
-        write_query_float(first);
     } else {
-        write_packable(first);
+        write_query_float(first);
     }
 }

@@ -1,6 +1,10 @@
 # THE list of shader modules. octavo_variant() is explained in cmake/octavo_shaders.cmake.
 octavo_variant(NAME rotate SOURCE rotate.comp PUSH octavo_rotate_push)
-octavo_variant(NAME pack SOURCE pack.comp PUSH octavo_pack_push)
+octavo_variant(NAME append SOURCE append.comp PUSH octavo_append_push)
+octavo_variant(NAME append_subgroup SOURCE append.comp PUSH octavo_append_push DEFINES OCTAVO_SUBGROUP=1 NEEDS subgroup)
+octavo_variant(NAME append_pair SOURCE append.comp PUSH octavo_append_push BINDINGS 5 DEFINES OCTAVO_APPEND_PAIR=1)
+octavo_variant(NAME append_pair_subgroup SOURCE append.comp PUSH octavo_append_push BINDINGS 5
+               DEFINES OCTAVO_APPEND_PAIR=1 OCTAVO_SUBGROUP=1 NEEDS subgroup)
 octavo_variant(NAME merge SOURCE merge.comp PUSH octavo_attention_push)
 
 octavo_variant(NAME walk_int_subgroup SOURCE walk.comp PUSH octavo_attention_push

@@ -7,7 +7,8 @@
  * per token and head for K and one for V. R is a signed Hadamard-Hartley rotation, T = R unless a codec record gives
  * another transform. Channels are padded with zeros to a multiple of 32 first. Keys are stored after RoPE.
  * Step search: TurboQuant (arXiv 2504.19874) with uniform levels and a searched scale; unbiased K scale: EDEN
- * (arXiv 2604.18555). f16 caches hold the values as they came: no mean, transform, rotation or scale.
+ * (arXiv 2604.18555). The step is searched in whole numbers (magnitudes in 1/4096, edges in 1/64 of a row's rms), so all
+ * devices find the same. f16 caches hold the values as they came: no mean, transform, rotation or scale.
  *
  * A NaN or Inf in a token's K or V makes that token's scale NaN: attention rows that see it are NaN, no others change.
  * Values kept in f16 have no scale: there a row is NaN at least in the channels concerned.
@@ -15,7 +16,11 @@
  * Order. The state that the host sees (lengths, pages) advances when an operation is recorded. Recordings that touch one
  * cache are submitted once each, in the order of recording, on one queue; a recording that is never submitted leaves the
  * cache's contents undefined (destroy the sequences it touched). Pages freed are used again by later recordings only,
- * which that order makes safe.
+ * which that order makes safe. A recording that is dropped, not submitted: reset its frame before using it again.
+ *
+ * Barriers. Operations on one layer are ordered by barriers of the library. Layers have pages of their own: appends to
+ * different layers, recorded one after the other into one command buffer with one frame, have one barrier before all of
+ * them and may overlap on the GPU, and an append may overlap with the attention over another layer.
  *
  * Threads: a cache, with the plans made for it, is used by one thread at a time. */
 #ifndef OCTAVO_CACHE_H
@@ -136,7 +141,9 @@ typedef struct octavo_append_info {
     { sizeof(octavo_append_info), 0, 0, 0, 0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0} }
 
 /* Records an append. Nothing is recorded and nothing advances on an error. The library's barriers order it after what
- * it recorded before in the cache; the caller's writes of keys and values are ordered by the caller (octavo/device.h).
+ * was recorded before for the layer; the caller's writes of keys and values are ordered by the caller (octavo/device.h),
+ * as is what the caller does with their memory after it. Takes one dispatch, or two where K and V differ in bits or
+ * channels or the device binds only four buffers; more when the tokens' pages lie in several segments of the pool.
  * Never compiles, submits or blocks. OCTAVO_OUT_OF_PAGES, OCTAVO_FRAME_FULL. */
 OCTAVO_API octavo_status octavo_cache_record_append(octavo_cache *cache, octavo_frame *frame,
                                                     VkCommandBuffer command_buffer, const octavo_append_info *info);

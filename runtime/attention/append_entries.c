@@ -1,45 +1,75 @@
 #include "attention/append_entries.h"
 
-#define WINDOW_BIT 0x80000000u
-
-uint32_t octavo_append_value_offset(const octavo_cache *cache) {
-    return cache->scratch_tokens * cache->layout.kv_heads * (OCTAVO_ROW_HEADER_WORDS + cache->layout.key_dim_padded);
+/* Bytes from a record to the next one's block of the same layer. */
+static uint64_t record_stride(const octavo_cache *cache) {
+    return cache->record_bytes * cache->info.layer_count;
 }
 
-/* Where entries of one segment go; NULL entries: only counted, for all segments. */
+octavo_append_records octavo_append_next_records(const octavo_cache *cache, uint32_t first) {
+    uint64_t limit = octavo_gpu_snapshot(cache->device)->max_storage_buffer_range;
+    uint64_t bound = 1u + (limit > cache->record_bytes ? (limit - cache->record_bytes) / record_stride(cache) : 0u);
+    uint32_t left = first < cache->info.record_count ? cache->info.record_count - first : 0u;
+    return (octavo_append_records){first, left < bound ? left : (uint32_t)bound};
+}
+
+octavo_gpu_range octavo_append_records_range(const octavo_cache *cache, const octavo_append_records *records,
+                                             uint32_t layer) {
+    octavo_gpu_range range = octavo_cache_record_range(cache, records->first, layer);
+    range.size += (records->count - 1u) * record_stride(cache);
+    return range;
+}
+
+uint32_t octavo_append_align_entries(uint32_t count) {
+    return (count + OCTAVO_APPEND_ENTRY_ALIGNMENT - 1u) / OCTAVO_APPEND_ENTRY_ALIGNMENT * OCTAVO_APPEND_ENTRY_ALIGNMENT;
+}
+
+/* Where entries of one segment go, or their counts of all segments. */
 typedef struct entry_sink {
+    const octavo_cache *cache;
     uint32_t *counts; /* [segment] when counting */
     uint32_t segment;
-    octavo_pack_entry *entries;
+    octavo_append_entry *entries;
     uint32_t count;
 } entry_sink;
 
-static void emit(const octavo_cache *cache, entry_sink *sink, uint32_t slot, uint32_t layer, octavo_pack_entry entry) {
-    octavo_page_place place = octavo_cache_page_place(cache, slot, layer);
+/* The tokens of one sequence that an append brings. */
+typedef struct sequence_rows {
+    octavo_cache_view view;
+    uint32_t layer;
+    uint32_t first, last;        /* tokens of the sequence */
+    uint32_t source;             /* token `first` among those of the call */
+    octavo_append_entry pattern; /* record, flags and seed */
+} sequence_rows;
+
+static void emit(entry_sink *sink, const sequence_rows *rows, uint32_t slot, uint32_t first, uint32_t count,
+                 uint32_t source) {
+    octavo_page_place place = octavo_cache_page_place(sink->cache, slot, rows->layer);
     if (sink->counts != NULL) {
         sink->counts[place.segment] += 1u;
     } else if (place.segment == sink->segment) {
+        octavo_append_entry entry = rows->pattern;
         entry.page = place.page;
+        entry.first = first;
+        entry.count = count;
+        entry.source = source;
         sink->entries[sink->count++] = entry;
     }
 }
 
-/* Tokens [first, last) of a sequence, whose token `first` is row `source` of scratch: codes. */
-static void emit_codes(const octavo_cache *cache, entry_sink *sink, const octavo_cache_view *view, uint32_t layer,
-                       uint32_t first, uint32_t last, uint32_t source) {
-    for (uint32_t token = first; token < last;) {
+static void emit_codes(entry_sink *sink, const sequence_rows *rows) {
+    for (uint32_t token = rows->first; token < rows->last;) {
         uint32_t group_end = (token / OCTAVO_GROUP + 1u) * OCTAVO_GROUP;
-        uint32_t end = group_end < last ? group_end : last;
-        octavo_pack_entry entry = {0u, token % OCTAVO_PAGE_TOKENS, end - token, source + (token - first)};
-        emit(cache, sink, view->slots[token / OCTAVO_PAGE_TOKENS], layer, entry);
+        uint32_t end = group_end < rows->last ? group_end : rows->last;
+        emit(sink, rows, rows->view.slots[token / OCTAVO_PAGE_TOKENS], token % OCTAVO_PAGE_TOKENS, end - token,
+             rows->source + (token - rows->first));
         token = end;
     }
 }
 
-/* The same, for tokens that lie in window rows row_base + token % modulus (modulus 0: row = token). */
-static void emit_window(const octavo_cache *cache, entry_sink *sink, const octavo_cache_view *view, uint32_t layer,
-                        uint32_t first, uint32_t last, uint32_t source, uint32_t row_base, uint32_t modulus) {
-    uint32_t rows_per_page = cache->layout.window_rows_per_page;
+/* Tokens [first, last) of them, which lie in window rows row_base + token % modulus (modulus 0: row = token). */
+static void emit_window(entry_sink *sink, const sequence_rows *rows, uint32_t first, uint32_t last, uint32_t row_base,
+                        uint32_t modulus) {
+    uint32_t rows_per_page = sink->cache->layout.window_rows_per_page;
     for (uint32_t token = first; token < last;) {
         uint32_t row = modulus == 0u ? token : row_base + token % modulus;
         uint32_t left = last - token;
@@ -47,8 +77,8 @@ static void emit_window(const octavo_cache *cache, entry_sink *sink, const octav
         uint32_t ring_left = modulus == 0u ? left : modulus - token % modulus;
         uint32_t count = left < page_left ? left : page_left;
         count = count < ring_left ? count : ring_left;
-        octavo_pack_entry entry = {0u, row % rows_per_page, count, (source + (token - first)) | WINDOW_BIT};
-        emit(cache, sink, view->window_slots[row / rows_per_page], layer, entry);
+        emit(sink, rows, rows->view.window_slots[row / rows_per_page], row % rows_per_page, count,
+             (rows->source + (token - rows->first)) | OCTAVO_APPEND_WINDOW);
         token += count;
     }
 }
@@ -61,68 +91,90 @@ static uint32_t at_least(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
-static void emit_all(const octavo_cache *cache, const octavo_append_info *info, const octavo_append_slice *slice,
+static void emit_windows(entry_sink *sink, const sequence_rows *rows) {
+    const octavo_cache_info *info = &sink->cache->info;
+    uint32_t first_end = at_most(rows->last, info->first_tokens);
+    if (rows->first < first_end) emit_window(sink, rows, rows->first, first_end, 0u, 0u);
+    if (info->recent_tokens == 0u) return;
+    uint32_t recent = octavo_cache_recent_write_begin(sink->cache->table, rows->first, rows->last - rows->first);
+    recent = at_least(recent, info->first_tokens);
+    if (recent < rows->last) {
+        emit_window(sink, rows, recent, rows->last, info->first_tokens, info->recent_tokens + info->slack_tokens);
+    }
+}
+
+/* False: none of them, or the sequence's record is not among `records`. */
+static bool find_rows(const octavo_cache *cache, const octavo_append_info *info, const octavo_append_records *records,
+                      uint32_t s, uint32_t source, sequence_rows *rows) {
+    uint32_t count = info->token_counts[s];
+    if (count == 0u ||
+        octavo_cache_table_view(cache->table, info->sequences[s], info->layer, &rows->view) != OCTAVO_SUCCESS ||
+        rows->view.record - records->first >= records->count) {
+        return false;
+    }
+    const octavo_layer_codec *codec = octavo_cache_codec(cache, rows->view.record, info->layer);
+    rows->layer = info->layer;
+    rows->last = rows->view.length;
+    rows->first = rows->last - count;
+    rows->source = source;
+    rows->pattern = (octavo_append_entry){0};
+    rows->pattern.record = (uint32_t)((rows->view.record - records->first) * record_stride(cache) / 4u);
+    rows->pattern.record_flags = octavo_cache_key_flags(cache, codec);
+    rows->pattern.seed = codec->seed;
+    return true;
+}
+
+static void emit_all(const octavo_cache *cache, const octavo_append_info *info, const octavo_append_records *records,
                      entry_sink *sink) {
     uint32_t token = 0; /* of the call */
     for (uint32_t s = 0; s < info->sequence_count; ++s) {
-        uint32_t count = info->token_counts[s];
-        uint32_t first = at_least(token, slice->token_first);
-        uint32_t last = at_most(token + count, slice->token_first + slice->token_count);
-        octavo_cache_view view;
-        if (first < last &&
-            octavo_cache_table_view(cache->table, info->sequences[s], info->layer, &view) == OCTAVO_SUCCESS) {
-            uint32_t old_length = view.length - count;
-            uint32_t begin = old_length + (first - token), end = old_length + (last - token);
-            uint32_t source = first - slice->token_first;
-            emit_codes(cache, sink, &view, info->layer, begin, end, source);
-            uint32_t first_end = at_most(end, cache->info.first_tokens);
-            if (begin < first_end) emit_window(cache, sink, &view, info->layer, begin, first_end, source, 0u, 0u);
-            if (cache->info.recent_tokens > 0u) {
-                uint32_t recent = octavo_cache_recent_write_begin(cache->table, old_length, count);
-                recent = at_least(at_least(recent, begin), cache->info.first_tokens);
-                if (recent < end) {
-                    emit_window(cache, sink, &view, info->layer, recent, end, source + (recent - begin),
-                                cache->info.first_tokens, cache->info.recent_tokens + cache->info.slack_tokens);
-                }
-            }
+        sequence_rows rows;
+        if (find_rows(cache, info, records, s, token, &rows)) {
+            emit_codes(sink, &rows);
+            emit_windows(sink, &rows);
         }
-        token += count;
+        token += info->token_counts[s];
     }
 }
 
 octavo_append_needs octavo_append_needs_of(const octavo_cache *cache, const octavo_append_info *info, uint32_t tokens) {
-    uint64_t slices = (tokens + (uint64_t)cache->scratch_tokens - 1u) / cache->scratch_tokens;
     uint64_t rows_per_page = at_least(cache->layout.window_rows_per_page, 1u);
     uint64_t ring = (uint64_t)cache->info.recent_tokens + cache->info.slack_tokens;
     uint64_t window_pieces =
         cache->info.first_tokens + ring > 0u ? (cache->info.first_tokens + ring) / rows_per_page + 6u : 0u;
-    /* a slice boundary or a sequence's ends may cut a group or a window piece once more */
-    uint64_t pieces = tokens / OCTAVO_GROUP + 2u * (uint64_t)info->sequence_count + slices +
-                      window_pieces * ((uint64_t)info->sequence_count + slices);
+    uint64_t sequences = at_most(info->sequence_count, tokens);
+    /* a sequence's ends cut a group each */
+    uint64_t pieces = tokens / OCTAVO_GROUP + (2u + window_pieces) * sequences;
+    uint64_t bound = octavo_append_next_records(cache, 0u).count;
+    uint64_t lists = at_most((uint32_t)((cache->info.record_count + bound - 1u) / bound), (uint32_t)sequences);
+    uint64_t parts = lists * at_most(cache->segment_count, pieces > UINT32_MAX ? UINT32_MAX : (uint32_t)pieces);
     octavo_append_needs needs;
-    needs.bytes = pieces * sizeof(octavo_pack_entry) + slices * 256u;
-    uint64_t sets =
-        slices * (uint64_t)(2u * at_most(info->sequence_count, tokens) + at_most(cache->segment_count, 2u * tokens));
-    needs.sets = sets > UINT32_MAX ? UINT32_MAX : (uint32_t)sets;
+    needs.bytes = pieces * sizeof(octavo_append_entry) + (parts + lists) * 256u;
+    uint64_t dispatches = parts + pieces / OCTAVO_APPEND_DISPATCH_ENTRIES;
+    needs.dispatches = dispatches > UINT32_MAX ? UINT32_MAX : (uint32_t)dispatches;
     return needs;
 }
 
 uint32_t octavo_append_count_entries(octavo_cache *cache, const octavo_append_info *info,
-                                     const octavo_append_slice *slice) {
+                                     const octavo_append_records *records) {
     for (uint32_t i = 0; i < cache->segment_count; ++i) cache->segment_entries[i] = 0u;
-    entry_sink sink = {cache->segment_entries, 0u, NULL, 0u};
-    emit_all(cache, info, slice, &sink);
-    uint32_t total = 0;
-    for (uint32_t i = 0; i < cache->segment_count; ++i) total += cache->segment_entries[i];
-    return total;
+    entry_sink sink = {cache, cache->segment_entries, 0u, NULL, 0u};
+    emit_all(cache, info, records, &sink);
+    uint32_t end = 0, aligned = 0;
+    for (uint32_t i = 0; i < cache->segment_count; ++i) {
+        if (cache->segment_entries[i] == 0u) continue;
+        end = aligned + cache->segment_entries[i];
+        aligned = octavo_append_align_entries(end);
+    }
+    return end;
 }
 
 void octavo_append_fill_entries(const octavo_cache *cache, const octavo_append_info *info,
-                                const octavo_append_slice *slice, octavo_pack_entry *entries) {
+                                const octavo_append_records *records, octavo_append_entry *entries) {
     for (uint32_t segment = 0; segment < cache->segment_count; ++segment) {
         if (cache->segment_entries[segment] == 0u) continue;
-        entry_sink sink = {NULL, segment, entries, 0u};
-        emit_all(cache, info, slice, &sink);
-        entries += sink.count;
+        entry_sink sink = {cache, NULL, segment, entries, 0u};
+        emit_all(cache, info, records, &sink);
+        entries += octavo_append_align_entries(sink.count);
     }
 }

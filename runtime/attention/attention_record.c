@@ -1,5 +1,6 @@
 /* Recording attention: for each slice of query tokens rotate the queries, walk the tiles, merge the partial results. */
 #include "attention/attention_worklist.h"
+#include "attention/cache_order.h"
 #include "attention/tensor_range.h"
 
 #include <string.h>
@@ -240,7 +241,7 @@ static octavo_status record_slice(slice_recorder *recorder) {
     status = octavo_gpu_frame_flush(recorder->frame, &recorder->lists);
     if (status != OCTAVO_SUCCESS) return status;
 
-    octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
+    octavo_cache_order_read(plan->cache, recorder->frame, recorder->command_buffer, recorder->run->layer);
     if (plan->variant->fused) return record_walk(recorder);
     status = record_rotate(recorder);
     octavo_gpu_dispatch_barrier(device, recorder->command_buffer);

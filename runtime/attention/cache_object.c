@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-#define SCRATCH_BYTES_WANTED (UINT64_C(16) << 20)
-#define SCRATCH_TOKENS_MAX 4096u
-
 octavo_page_place octavo_cache_page_place(const octavo_cache *cache, uint32_t slot, uint32_t layer) {
     uint64_t index = (uint64_t)slot * cache->info.layer_count + layer;
     octavo_page_place place = {(uint32_t)(index / cache->pages_per_segment),
@@ -135,23 +132,6 @@ static octavo_status create_records(octavo_cache *cache) {
                                     "octavo codec records", &cache->records);
 }
 
-static octavo_status create_scratch(octavo_cache *cache) {
-    uint64_t limit = octavo_gpu_snapshot(cache->device)->max_storage_buffer_range;
-    uint64_t wanted = limit < SCRATCH_BYTES_WANTED ? limit : SCRATCH_BYTES_WANTED;
-    uint64_t token_bytes =
-        4u * (uint64_t)cache->layout.kv_heads *
-        (2u * OCTAVO_ROW_HEADER_WORDS + cache->layout.key_dim_padded + cache->layout.value_dim_padded);
-    uint64_t tokens = wanted / token_bytes;
-    if (tokens > SCRATCH_TOKENS_MAX) tokens = SCRATCH_TOKENS_MAX;
-    if (tokens > cache->info.token_capacity) tokens = cache->info.token_capacity;
-    /* one dispatch takes all rows of a slice */
-    uint64_t rows_max = (uint64_t)octavo_gpu_snapshot(cache->device)->max_compute_work_group_count[0];
-    if (tokens * cache->layout.kv_heads > rows_max) tokens = rows_max / cache->layout.kv_heads;
-    cache->scratch_tokens = tokens > 0u ? (uint32_t)tokens : 1u;
-    return octavo_gpu_buffer_create(cache->device, cache->scratch_tokens * token_bytes, OCTAVO_BUFFER_DEVICE,
-                                    "octavo append scratch", &cache->scratch);
-}
-
 octavo_status octavo_cache_object_create(octavo_device *device, const octavo_cache_info *info,
                                          const octavo_append_pipelines *pipelines, octavo_cache **result) {
     octavo_cache *cache = octavo_gpu_allocate(device, sizeof *cache);
@@ -163,7 +143,8 @@ octavo_status octavo_cache_object_create(octavo_device *device, const octavo_cac
                                               info->key_bits, info->value_bits);
     octavo_status status = create_pool(cache);
     if (status == OCTAVO_SUCCESS) status = create_records(cache);
-    if (status == OCTAVO_SUCCESS) status = create_scratch(cache);
+    cache->order.layer_used = octavo_gpu_allocate(device, info->layer_count * sizeof *cache->order.layer_used);
+    if (status == OCTAVO_SUCCESS && cache->order.layer_used == NULL) status = OCTAVO_OUT_OF_HOST_MEMORY;
     if (status == OCTAVO_SUCCESS && pipelines != NULL) {
         cache->pipelines = *pipelines;
         cache->borrows_pipelines = true;
@@ -195,7 +176,7 @@ void octavo_cache_object_destroy(octavo_cache *cache) {
     if (cache == NULL) return;
     octavo_device *device = cache->device;
     if (!cache->borrows_pipelines) octavo_kernel_destroy_append(&cache->pipelines);
-    octavo_gpu_buffer_destroy(cache->scratch);
+    octavo_gpu_release(device, cache->order.layer_used, cache->info.layer_count * sizeof *cache->order.layer_used);
     octavo_gpu_buffer_destroy(cache->records);
     release_codecs(cache);
     for (uint32_t i = 0; cache->segments != NULL && i < cache->segment_count; ++i) {

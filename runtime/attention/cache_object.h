@@ -20,8 +20,17 @@ typedef struct octavo_layer_codec {
 } octavo_layer_codec;
 
 typedef struct octavo_append_pipelines {
-    octavo_gpu_pipeline *rotate_key, *rotate_value, *pack;
+    octavo_gpu_pipeline *both;          /* K and V in one dispatch; or NULL and */
+    octavo_gpu_pipeline *keys, *values; /* a dispatch for each */
 } octavo_append_pipelines;
+
+/* See cache_order.h. */
+typedef struct octavo_cache_order {
+    bool *layer_used;               /* [layer_count] */
+    VkCommandBuffer command_buffer; /* that these are of */
+    uint64_t number;                /* that the frame is marked with; 0: of no recording */
+    uint64_t last_number;
+} octavo_cache_order;
 
 struct octavo_cache {
     octavo_device *device;
@@ -40,8 +49,7 @@ struct octavo_cache {
 
     octavo_append_pipelines pipelines;
     bool borrows_pipelines;
-    octavo_buffer *scratch; /* rotated rows of an append */
-    uint32_t scratch_tokens;
+    octavo_cache_order order;
 };
 
 /* Without argument checks. pipelines: borrowed from another cache of the same layout, or NULL: compiled here. */

@@ -1,5 +1,6 @@
 /* Setting the codec of a layer: host copies for reading back, and the block that the rotate kernel reads. */
 #include "attention/cache_object.h"
+#include "attention/cache_order.h"
 #include "format/rotation.h"
 
 #include <string.h>
@@ -73,6 +74,7 @@ octavo_status octavo_cache_codec_set(octavo_cache *cache, uint32_t record, uint3
     }
     if (status == OCTAVO_SUCCESS && (draft.mean != NULL || draft.transform != NULL)) {
         octavo_gpu_range range = octavo_cache_record_range(cache, record, layer);
+        octavo_cache_order_forget(cache);
         status = octavo_gpu_buffer_write(cache->records, range.offset, range.size, draft.block);
     }
     if (status == OCTAVO_SUCCESS) {

@@ -2,6 +2,12 @@
 
 #include "shader_modules.h"
 
+#define APPEND_ROW_LANES 16u /* that append.comp has side by side in one subgroup */
+/* Subgroups of 8 and 16 (Intel) have 64 registers a lane, and spill: a row of more channels, and a row ahead. */
+#define APPEND_MANY_REGISTERS 32u
+#define APPEND_WIDE_CHANNELS 192u
+#define APPEND_AHEAD_CHANNELS 128u
+
 static octavo_gpu_pipeline_info module_info(uint32_t module, uint32_t binding_count, uint32_t lanes) {
     const octavo_shader_module *shader = &octavo_shader_modules[module];
     octavo_gpu_pipeline_info info = {0};
@@ -42,9 +48,42 @@ octavo_gpu_pipeline_info octavo_kernel_rotate_info(uint32_t dim_padded, uint32_t
     return info;
 }
 
-octavo_gpu_pipeline_info octavo_kernel_pack_info(const octavo_packed_layout *layout) {
-    octavo_gpu_pipeline_info info = module_info(OCTAVO_SHADER_PACK, 3u, OCTAVO_KERNEL_PACK_LANES);
+bool octavo_kernel_appends_both(const octavo_device_snapshot *snapshot, const octavo_packed_layout *layout) {
+    return snapshot->max_stage_storage_buffers > OCTAVO_APPEND_PAIR_VALUES && layout->key_bits == layout->value_bits &&
+           layout->key_dim_padded == layout->value_dim_padded;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, uint32_t capabilities,
+                                       const octavo_packed_layout *layout) {
+    if ((capabilities & OCTAVO_CAPABILITY_SUBGROUP) == 0u ||
+        (snapshot->subgroup_operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) == 0u ||
+        snapshot->max_subgroup_size < APPEND_ROW_LANES || snapshot->min_subgroup_size > OCTAVO_APPEND_LANES) {
+        return 0u;
+    }
+    /* the smallest that holds a row: wider ones have fewer registers a lane on some devices */
+    uint32_t size = larger(snapshot->min_subgroup_size, APPEND_ROW_LANES);
+    bool is_wide = larger(layout->key_dim_padded, layout->value_dim_padded) > APPEND_WIDE_CHANNELS;
+    return size < APPEND_MANY_REGISTERS && is_wide ? 0u : size;
+}
+
+octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role,
+                                                   uint32_t subgroup_size) {
+    bool both = role == OCTAVO_APPEND_BOTH, subgroup = subgroup_size != 0u;
+    uint32_t module = both       ? subgroup ? OCTAVO_SHADER_APPEND_PAIR_SUBGROUP : OCTAVO_SHADER_APPEND_PAIR
+                      : subgroup ? OCTAVO_SHADER_APPEND_SUBGROUP
+                                 : OCTAVO_SHADER_APPEND;
+    octavo_gpu_pipeline_info info =
+        module_info(module, both ? OCTAVO_APPEND_PAIR_VALUES + 1u : OCTAVO_APPEND_POOL + 1u, OCTAVO_APPEND_LANES);
     set_layout(&info, layout);
+    set_constant(&info, OCTAVO_SPEC_APPEND_ROLE, role);
+    uint32_t channels = role == OCTAVO_APPEND_VALUES ? layout->value_dim_padded : layout->key_dim_padded;
+    set_constant(&info, OCTAVO_SPEC_APPEND_AHEAD,
+                 subgroup_size >= APPEND_MANY_REGISTERS && channels <= APPEND_AHEAD_CHANNELS ? 1u : 0u);
+    info.required_subgroup_size = subgroup_size;
     return info;
 }
 
@@ -74,20 +113,24 @@ octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *la
 
 octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,
                                           octavo_append_pipelines *pipelines) {
-    octavo_gpu_pipeline_info key = octavo_kernel_rotate_info(layout->key_dim_padded, layout->key_bits, 0u);
-    octavo_gpu_pipeline_info value = octavo_kernel_rotate_info(layout->value_dim_padded, layout->value_bits, 0u);
-    octavo_gpu_pipeline_info pack = octavo_kernel_pack_info(layout);
-    octavo_status status = octavo_gpu_pipeline_create(device, &key, &pipelines->rotate_key);
-    if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &value, &pipelines->rotate_value);
-    if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &pack, &pipelines->pack);
+    const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(device);
+    uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, octavo_gpu_capabilities(device), layout);
+    octavo_gpu_pipeline_info both = octavo_kernel_append_info(layout, OCTAVO_APPEND_BOTH, subgroup_size);
+    octavo_gpu_pipeline_info keys = octavo_kernel_append_info(layout, OCTAVO_APPEND_KEYS, subgroup_size);
+    octavo_gpu_pipeline_info values = octavo_kernel_append_info(layout, OCTAVO_APPEND_VALUES, subgroup_size);
+    if (octavo_kernel_appends_both(snapshot, layout)) {
+        return octavo_gpu_pipeline_create(device, &both, &pipelines->both);
+    }
+    octavo_status status = octavo_gpu_pipeline_create(device, &keys, &pipelines->keys);
+    if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &values, &pipelines->values);
     if (status != OCTAVO_SUCCESS) octavo_kernel_destroy_append(pipelines);
     return status;
 }
 
 void octavo_kernel_destroy_append(octavo_append_pipelines *pipelines) {
-    octavo_gpu_pipeline_destroy(pipelines->rotate_key);
-    octavo_gpu_pipeline_destroy(pipelines->rotate_value);
-    octavo_gpu_pipeline_destroy(pipelines->pack);
+    octavo_gpu_pipeline_destroy(pipelines->both);
+    octavo_gpu_pipeline_destroy(pipelines->keys);
+    octavo_gpu_pipeline_destroy(pipelines->values);
     *pipelines = (octavo_append_pipelines){NULL, NULL, NULL};
 }
 

@@ -5,10 +5,9 @@
 #include "attention/cache_object.h"
 #include "attention/kernel_tuning.h"
 
-/* Most rows of one rotate workgroup, lanes of rotate and of pack. */
+/* Most rows of one rotate workgroup, and its lanes. */
 #define OCTAVO_KERNEL_ROTATE_ROWS 4u
 #define OCTAVO_KERNEL_ROTATE_LANES 128u
-#define OCTAVO_KERNEL_PACK_LANES 64u
 
 octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,
                                           octavo_append_pipelines *pipelines);
@@ -29,8 +28,16 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
                                                  const octavo_kernel_tuning *tuning);
 octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *layout,
                                                   const octavo_kernel_tuning *tuning);
-octavo_gpu_pipeline_info octavo_kernel_pack_info(const octavo_packed_layout *layout);
-/* Rows of one rotate workgroup. parts: of a query row; 0 for other rows, whose steps are searched by 16 lanes each. */
+/* Whether K and V are appended by one dispatch: where they have one shape, and the device binds both tensors at once.
+ */
+bool octavo_kernel_appends_both(const octavo_device_snapshot *snapshot, const octavo_packed_layout *layout);
+/* The size of subgroups for append kernels that use them; 0: the twins without. */
+uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, uint32_t capabilities,
+                                       const octavo_packed_layout *layout);
+/* role: OCTAVO_APPEND_; subgroup_size: as above. */
+octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role,
+                                                   uint32_t subgroup_size);
+/* Rows of one rotate workgroup. parts: of a query row; 0: it is f32. */
 uint32_t octavo_kernel_rotate_rows(uint32_t query_parts);
 octavo_gpu_pipeline_info octavo_kernel_rotate_info(uint32_t dim_padded, uint32_t bits, uint32_t query_parts);
 

@@ -62,7 +62,17 @@ octavo_status octavo_gpu_frame_reset(octavo_frame *frame) {
     }
     frame->used = 0;
     frame->sets_used = 0;
+    frame->mark_owner = NULL;
     return OCTAVO_SUCCESS;
+}
+
+void octavo_gpu_frame_mark(octavo_frame *frame, const void *owner, uint64_t number) {
+    frame->mark_owner = owner;
+    frame->mark = number;
+}
+
+bool octavo_gpu_frame_has_mark(const octavo_frame *frame, const void *owner, uint64_t number) {
+    return frame->mark_owner == owner && frame->mark == number;
 }
 
 octavo_device *octavo_gpu_frame_device(const octavo_frame *frame) {

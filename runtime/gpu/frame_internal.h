@@ -10,6 +10,8 @@ struct octavo_frame {
     VkDeviceSize used;     /* bytes of metadata handed out, a multiple of 256 */
     VkDescriptorPool pool; /* VK_NULL_HANDLE with push descriptors */
     uint32_t set_capacity, sets_used;
+    const void *mark_owner; /* of the last mark since the reset */
+    uint64_t mark;
 };
 
 #endif

@@ -7,6 +7,8 @@
 #include "gpu/device_snapshot.h" /* octavo_device_snapshot: plain data: limits, features, extensions, queues, heaps */
 #include <octavo/device.h>
 
+#include <stdbool.h>
+
 /* octavo_device (octavo/device.h) is the device of this layer too. */
 
 /* What is enabled on the device in use: octavo_capability bits and the numbers that plans read. */
@@ -108,6 +110,9 @@ octavo_status octavo_gpu_frame_create(octavo_device *device, VkDeviceSize metada
 void octavo_gpu_frame_destroy(octavo_frame *frame);
 octavo_status octavo_gpu_frame_reset(octavo_frame *frame);
 octavo_device *octavo_gpu_frame_device(const octavo_frame *frame);
+/* A mark lasts until the next one or the reset: by it an owner knows a frame again as that of its recording. */
+void octavo_gpu_frame_mark(octavo_frame *frame, const void *owner, uint64_t number);
+bool octavo_gpu_frame_has_mark(const octavo_frame *frame, const void *owner, uint64_t number);
 /* Checks before anything is recorded that the frame still has room for `bytes` of metadata (256-aligned pieces) and
  * `sets` descriptor sets. OCTAVO_FRAME_FULL otherwise, with a log line. */
 octavo_status octavo_gpu_frame_reserve(octavo_frame *frame, VkDeviceSize bytes, uint32_t sets);

@@ -7,6 +7,7 @@
 
 #define SOURCE_TOKENS 4096u
 #define SOURCE_BYTES (UINT64_C(64) << 20) /* most of the rows of K, and of V */
+#define APPENDS 4u                        /* places that appended tokens are taken from by turns, at least */
 #define RECORDS 64u                       /* appends of one submission */
 
 void octavo_bench_cache_release(octavo_bench_cache *filled) {
@@ -46,22 +47,37 @@ static octavo_status make_source(octavo_bench_cache *filled, bool values, float 
     return status == OCTAVO_SUCCESS ? octavo_buffer_write(*buffer, 0, count * sizeof(float), *host) : status;
 }
 
+/* By one append, for all sequences. */
+static uint64_t appended_tokens(const octavo_bench_cache *filled) {
+    uint64_t tokens = 0;
+    for (uint32_t i = 0; i < filled->bench.batch; i++)
+        tokens += octavo_bench_case_queries(&filled->bench, filled->lengths[i]);
+    return tokens;
+}
+
 static octavo_status make_sources(octavo_bench_cache *filled) {
     uint64_t larger =
         row_values(filled, false) > row_values(filled, true) ? row_values(filled, false) : row_values(filled, true);
     uint64_t most = SOURCE_BYTES / (larger * sizeof(float)) / OCTAVO_PAGE_TOKENS * OCTAVO_PAGE_TOKENS;
-    filled->source_tokens = most < SOURCE_TOKENS ? (uint32_t)most : SOURCE_TOKENS;
+    uint64_t wanted = SOURCE_TOKENS;
+    if (filled->bench.phase == OCTAVO_BENCH_APPEND && wanted < APPENDS * appended_tokens(filled))
+        wanted = APPENDS * appended_tokens(filled);
+    filled->source_tokens = (uint32_t)(most < wanted ? most : wanted);
     octavo_status status = make_source(filled, false, &filled->source_keys, &filled->key_rows);
     if (status != OCTAVO_SUCCESS) return status;
     return make_source(filled, true, &filled->source_values, &filled->value_rows);
 }
 
-/* Whole pages, one more to append to, and those of the f16 rows of the first tokens, up to 8 times a packed row. */
+/* Whole pages, some to append to, and those of the f16 rows of the first tokens, up to 8 times a packed row. */
 static uint64_t page_tokens(const octavo_bench_cache *filled) {
     uint64_t pages = 0;
-    for (uint32_t i = 0; i < filled->bench.batch; i++)
-        pages +=
-            filled->lengths[i] / OCTAVO_PAGE_TOKENS + 3 + filled->bench.first_tokens * UINT64_C(8) / OCTAVO_PAGE_TOKENS;
+    for (uint32_t i = 0; i < filled->bench.batch; i++) {
+        uint32_t appended = filled->bench.phase == OCTAVO_BENCH_APPEND
+                                ? octavo_bench_case_queries(&filled->bench, filled->lengths[i])
+                                : 0;
+        pages += (filled->lengths[i] + appended) / OCTAVO_PAGE_TOKENS + 3 +
+                 filled->bench.first_tokens * UINT64_C(8) / OCTAVO_PAGE_TOKENS;
+    }
     return pages * OCTAVO_PAGE_TOKENS;
 }
 

@@ -60,7 +60,8 @@ bool octavo_bench_case_same_cache(const octavo_bench_case *a, const octavo_bench
            a->value_dim == b->value_dim && a->kv_heads == b->kv_heads && a->tokens.low == b->tokens.low &&
            a->tokens.high == b->tokens.high && a->tokens.equal_total == b->tokens.equal_total && a->batch == b->batch &&
            a->key_bits == b->key_bits && a->value_bits == b->value_bits && a->first_tokens == b->first_tokens &&
-           a->layers == b->layers && a->seed == b->seed;
+           a->layers == b->layers && a->seed == b->seed &&
+           (a->phase != OCTAVO_BENCH_APPEND || a->queries == b->queries);
 }
 
 static uint32_t clamp(int64_t value, uint32_t limit) {
@@ -109,6 +110,10 @@ uint64_t octavo_bench_case_token_bytes(const octavo_bench_case *bench) {
     uint64_t key_bits = (uint64_t)((bench->key_dim + 31) / 32 * 32) * bench->key_bits;
     uint64_t value_bits = (uint64_t)((bench->value_dim + 31) / 32 * 32) * bench->value_bits;
     return bench->kv_heads * ((key_bits + value_bits) / 8 + 4);
+}
+
+uint64_t octavo_bench_case_input_bytes(const octavo_bench_case *bench) {
+    return bench->kv_heads * ((uint64_t)bench->key_dim + bench->value_dim) * sizeof(float);
 }
 
 uint32_t octavo_bench_case_layers(const octavo_bench_case *bench, uint64_t set_bytes) {

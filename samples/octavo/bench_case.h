@@ -35,7 +35,7 @@ typedef struct octavo_bench_case {
     uint32_t key_dim, value_dim, kv_heads;
     uint32_t gqa; /* query heads for each KV head */
     octavo_bench_tokens tokens;
-    uint32_t batch, queries; /* sequences, query tokens of each */
+    uint32_t batch, queries; /* sequences, query tokens of each, or tokens that an append brings to each */
     uint32_t key_bits, value_bits, first_tokens;
     octavo_mask mask;
     bool sink_logits, warm;
@@ -54,6 +54,8 @@ void octavo_bench_tokens_text(const octavo_bench_tokens *tokens, char *text, siz
 uint64_t octavo_bench_case_lengths(const octavo_bench_case *bench, uint32_t *lengths);
 /* Bytes of a token of one layer in full pages: codes and scales. */
 uint64_t octavo_bench_case_token_bytes(const octavo_bench_case *bench);
+/* Bytes of a token in the tensors of K and V of one layer. */
+uint64_t octavo_bench_case_input_bytes(const octavo_bench_case *bench);
 /* Layers for which what steps read is set_bytes together, as far as the layers are not much larger than that. */
 uint32_t octavo_bench_case_layers(const octavo_bench_case *bench, uint64_t set_bytes);
 /* Query tokens of a sequence of that length. */

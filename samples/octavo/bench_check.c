@@ -87,15 +87,18 @@ static double codec_bound(uint32_t bits) {
     return bits == 2 ? 0.2 : bits == 3 ? 0.055 : bits == 4 ? 0.015 : 1e-6;
 }
 
-/* The token that the last append of a layer brought to a sequence, as the cache reads it, against its source row. */
+/* A token that the last append of a layer brought to a sequence, as the cache reads it, against its source row. */
 static octavo_status check_token(octavo_bench_step *step, uint32_t layer, uint32_t sequence, float *rows,
                                  difference *sum) {
     const octavo_bench_case *bench = step->bench;
     const octavo_bench_cache *filled = step->filled;
     size_t keys = (size_t)bench->kv_heads * bench->key_dim, values = (size_t)bench->kv_heads * bench->value_dim;
+    uint32_t count = step->counts[sequence], token = count > 0 ? layer * 37 % count : 0;
+    if (count == 0) return OCTAVO_SUCCESS;
     octavo_status status = octavo_cache_read(filled->cache, filled->sequences[sequence], layer,
-                                             filled->lengths[sequence], 1, rows, rows + keys);
-    size_t source = octavo_bench_step_append_row(step, layer) + sequence;
+                                             filled->lengths[sequence] + token, 1, rows, rows + keys);
+    size_t source = octavo_bench_step_append_row(step, layer) + token;
+    for (uint32_t i = 0; i < sequence; i++) source += step->counts[i];
     for (size_t i = 0; i < keys && status == OCTAVO_SUCCESS; i++)
         add(sum, (double)rows[i], (double)filled->source_keys[source * keys + i]);
     for (size_t i = 0; i < values && status == OCTAVO_SUCCESS; i++)

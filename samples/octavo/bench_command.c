@@ -102,7 +102,9 @@ static void set_date(octavo_bench_result *result) {
  */
 
 static void show_row(const octavo_bench_row *row) {
-    (void)fprintf(stderr, " %.2f us, %.1f %% of read%s\n", octavo_bench_row_us(row), 100 * row->fraction_of_read,
+    bool append = row->bench.phase == OCTAVO_BENCH_APPEND;
+    (void)fprintf(stderr, " %.2f us, %.1f %% of %s%s\n", octavo_bench_row_us(row),
+                  100 * (append ? row->fraction_of_copy : row->fraction_of_read), append ? "copy" : "read",
                   row->ok ? "" : ", WRONG");
 }
 

@@ -130,6 +130,7 @@ static cJSON *json_of_row(const octavo_bench_row *row) {
     add_measured(object, "record_us", row->record_us);
     add_measured(object, "bytes_per_s", row->bytes_per_s);
     add_measured(object, "fraction_of_read", row->fraction_of_read);
+    if (row->bench.phase == OCTAVO_BENCH_APPEND) add_measured(object, "fraction_of_copy", row->fraction_of_copy);
     add_measured(object, "roofline_fraction", row->roofline_fraction);
     add_error(object, "kernel_rel_l2", row->has_kernel_error, row->kernel_rel_l2);
     add_error(object, "codec_rel_l2", true, row->codec_rel_l2);

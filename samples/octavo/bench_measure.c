@@ -110,7 +110,7 @@ static void describe(const octavo_bench_session *session, const octavo_bench_ste
     (void)snprintf(row->variant, sizeof row->variant, "%s", octavo_bench_step_variant(step));
     (void)snprintf(row->tuning, sizeof row->tuning, "%s", octavo_bench_step_tuning(step));
     if (bench->phase == OCTAVO_BENCH_APPEND) {
-        row->bytes = token_bytes * bench->batch;
+        row->bytes = (token_bytes + (double)octavo_bench_case_input_bytes(bench)) * (double)step->query_total;
     } else {
         row->bytes = token_bytes * work.seen_tokens;
         row->ops = 2.0 * work.pairs * bench->kv_heads * bench->gqa * (bench->key_dim + bench->value_dim);
@@ -127,6 +127,8 @@ static octavo_status check_memory(const octavo_bench_session *session, const oct
     uint32_t lengths[OCTAVO_BENCH_BATCH_LIMIT];
     octavo_device_describe(session->device, &device);
     double tokens = (double)octavo_bench_case_lengths(bench, lengths) + 512.0 * bench->batch;
+    for (uint32_t i = 0; bench->phase == OCTAVO_BENCH_APPEND && i < bench->batch; i++)
+        tokens += octavo_bench_case_queries(bench, lengths[i]);
     double bytes = tokens * (double)octavo_bench_case_token_bytes(bench) * bench->layers;
     double room = (double)device.device_memory_bytes * (device.type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 0.4 : 0.85);
     if (bytes <= room) return OCTAVO_SUCCESS;

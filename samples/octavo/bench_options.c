@@ -20,7 +20,8 @@ const char octavo_bench_help[] =
     "  --tokens LIST      in each sequence, or A..B: log-uniform lengths from the seed (default 4096)\n"
     "  --equal-total      after each A..B also the same total in equal lengths\n"
     "  --batch LIST       sequences (default 1)\n"
-    "  --queries LIST     new tokens of each sequence, or all (default 1; of prefill: all)\n"
+    "  --queries LIST     new tokens of each sequence, or all (default 1; of prefill: all); of append: tokens that it\n"
+    "                     brings to each\n"
     "  --kv LIST          bits of K and V: 2, 3, 4, f16, or two as 4/3 (default 3)\n"
     "  --mask SPEC        causal,window=N,sink=N,prefix=N or none; may be given again (default causal)\n"
     "  --preset LIST      instead of --d, --kv-heads, --gqa and --mask: llama-3-8b, qwen3-8b, gemma-3-1b, "
@@ -399,7 +400,7 @@ static bool push(case_list *list, const octavo_bench_case *bench) {
     return true;
 }
 
-/* The cases over one cache: query heads, queries and masks. An append has none of them. */
+/* The cases over one cache: query heads, queries and masks. An append has new tokens only. */
 static bool push_queries(case_list *list, octavo_bench_case bench, const octavo_bench_preset *preset) {
     const octavo_bench_options *options = list->options;
     octavo_bench_list gqas = options->gqas, queries = options->queries;
@@ -409,8 +410,7 @@ static bool push_queries(case_list *list, octavo_bench_case bench, const octavo_
     if (queries.count == 0)
         queries = (octavo_bench_list){1, {bench.phase == OCTAVO_BENCH_PREFILL ? OCTAVO_BENCH_ALL_QUERIES : 1}};
     if (bench.phase == OCTAVO_BENCH_APPEND) {
-        gqas.count = mask_count = queries.count = 1;
-        queries.values[0] = 1;
+        gqas.count = mask_count = 1;
     }
     for (uint32_t m = 0; m < mask_count; m++) { /* outermost: a window wants more caches to take turns */
         for (uint32_t g = 0; g < gqas.count; g++) {

@@ -35,6 +35,8 @@ void octavo_bench_row_relate(octavo_bench_row *row, const octavo_bench_ceilings 
     double seconds = octavo_bench_row_us(row) * 1e-6, rate = rate_of(row->variant, ceilings);
     if (!(seconds > 0)) return;
     row->bytes_per_s = row->bytes / seconds;
+    if (row->bench.phase == OCTAVO_BENCH_APPEND && ceilings->copy_bytes_per_s > 0)
+        row->fraction_of_copy = row->bytes_per_s / ceilings->copy_bytes_per_s;
     if (!(ceilings->read_bytes_per_s > 0)) return;
     row->fraction_of_read = row->bytes_per_s / ceilings->read_bytes_per_s;
     double by_bytes = row->bytes / ceilings->read_bytes_per_s, by_ops = rate > 0 ? row->ops / rate : 0;

@@ -22,13 +22,15 @@ typedef struct octavo_bench_row {
     char variant[64], tuning[OCTAVO_BENCH_TUNING_LENGTH];
     uint64_t total_tokens;
     uint32_t steps_per_sample;
-    double bytes, ops;    /* of a step: what it must read of the cache (append: write), multiply-adds times 2 */
+    double bytes, ops;    /* of a step: what it must read of the cache (append: read of K, V and write), multiply-adds
+                             times 2 */
     double rotated_bytes; /* of all layers that take turns, as far as steps touch them */
     bool warm;            /* they fit into a cache: asked for, or there is no more to take turns */
     octavo_bench_times gpu, host, host_minus_empty;
     double record_us; /* median of the host's recording of a step */
     double bytes_per_s, fraction_of_read, roofline_fraction;
-    bool has_kernel_error; /* an append has none */
+    double fraction_of_copy; /* of an append, else 0 */
+    bool has_kernel_error;   /* an append has none */
     double kernel_rel_l2, codec_rel_l2, bound;
     uint32_t checked_rows;
     bool ok;

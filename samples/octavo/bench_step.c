@@ -87,11 +87,15 @@ octavo_status octavo_bench_step_create(octavo_bench_cache *filled, const octavo_
     if (failed(step->counts == NULL ? OCTAVO_OUT_OF_HOST_MEMORY : OCTAVO_SUCCESS, "counts of queries", error))
         return OCTAVO_OUT_OF_HOST_MEMORY;
     for (uint32_t i = 0; i < bench->batch; i++) {
-        step->counts[i] =
-            bench->phase == OCTAVO_BENCH_APPEND ? 1 : octavo_bench_case_queries(bench, filled->lengths[i]);
+        step->counts[i] = octavo_bench_case_queries(bench, filled->lengths[i]);
         step->query_total += step->counts[i];
     }
-    if (bench->phase == OCTAVO_BENCH_APPEND) return OCTAVO_SUCCESS;
+    if (bench->phase == OCTAVO_BENCH_APPEND) {
+        if (step->query_total <= filled->source_tokens) return OCTAVO_SUCCESS;
+        (void)octavo_error_line_set(error, "%llu tokens to append, there are %u rows to take them from",
+                                    (unsigned long long)step->query_total, (unsigned)filled->source_tokens);
+        return OCTAVO_UNSUPPORTED;
+    }
     if (step->query_total > OCTAVO_BENCH_TOKEN_LIMIT) {
         (void)octavo_error_line_set(error, "%llu query tokens, the limit is %u", (unsigned long long)step->query_total,
                                     OCTAVO_BENCH_TOKEN_LIMIT);
@@ -140,8 +144,9 @@ static octavo_status record_attention(octavo_bench_step *step, octavo_frame *fra
 
 /* Multiples of 64 rows are multiples of 256 bytes; different layers read different rows. */
 uint32_t octavo_bench_step_append_row(const octavo_bench_step *step, uint32_t layer) {
-    uint32_t places = (step->filled->source_tokens - step->bench->batch) / 64 + 1;
-    return layer % places * 64;
+    uint32_t tokens = (uint32_t)step->query_total, distance = (tokens + 63) / 64 * 64;
+    uint32_t places = (step->filled->source_tokens - tokens) / distance + 1;
+    return layer % places * distance;
 }
 
 static octavo_status record_append(octavo_bench_step *step, octavo_frame *frame, VkCommandBuffer command_buffer) {

@@ -1,4 +1,4 @@
-/* One step of a case, recorded over the caches in turn: attention, or an append of one token to each sequence. */
+/* One step of a case, recorded over the caches in turn: attention, or an append to each sequence. */
 #ifndef OCTAVO_BENCH_STEP_H
 #define OCTAVO_BENCH_STEP_H
 

@@ -41,7 +41,8 @@ static void print_header(FILE *stream, const octavo_bench_result *result) {
         "Times are microseconds of one step of one layer. Caches of %.0f MiB together take turns, unless warm. "
         "K and V are normal rows that repeat after at most 4096 tokens; errors are relative L2 of some rows, "
         "against double precision over what the cache holds (kernel), and over the original K and V "
-        "(codec).\n\n",
+        "(codec). An append's bytes are those of K and V that it reads and those that it writes, and its %% of read "
+        "is %% of copy.\n\n",
         ceilings->set_bytes / 0x1p20);
 }
 
@@ -68,7 +69,8 @@ static void print_row(FILE *stream, const octavo_bench_row *row) {
     print_us(stream, best->summary.p90, " | ");
     print_us(stream, row->host_minus_empty.summary.median, " | ");
     print_us(stream, row->host.summary.median, " |");
-    (void)fprintf(stream, " %.4g | %.1f | %.1f | ", row->bytes_per_s * 1e-9, percent(row->fraction_of_read),
+    (void)fprintf(stream, " %.4g | %.1f | %.1f | ", row->bytes_per_s * 1e-9,
+                  percent(bench->phase == OCTAVO_BENCH_APPEND ? row->fraction_of_copy : row->fraction_of_read),
                   percent(row->roofline_fraction));
     if (row->has_kernel_error)
         (void)fprintf(stream, "%.2g", row->kernel_rel_l2);
@@ -156,6 +158,7 @@ static void print_csv_row(FILE *stream, const octavo_bench_result *result, const
     print_number(stream, true, row->record_us, ",");
     print_number(stream, true, row->bytes_per_s, ",");
     print_number(stream, true, row->fraction_of_read, ",");
+    print_number(stream, bench->phase == OCTAVO_BENCH_APPEND, row->fraction_of_copy, ",");
     print_number(stream, true, row->roofline_fraction, ",");
     print_number(stream, row->has_kernel_error, row->kernel_rel_l2, ",");
     print_number(stream, true, row->codec_rel_l2, ",");
@@ -174,7 +177,8 @@ static void print_csv(FILE *stream, const octavo_bench_result *result) {
         (void)fprintf(stream, ",%s_us_median,%s_us_min,%s_us_max,%s_us_p10,%s_us_p90", clocks[i], clocks[i], clocks[i],
                       clocks[i], clocks[i]);
     (void)fputs(
-        ",record_us,bytes_per_s,fraction_of_read,roofline_fraction,kernel_rel_l2,codec_rel_l2,checked_rows,bound,"
+        ",record_us,bytes_per_s,fraction_of_read,fraction_of_copy,roofline_fraction,kernel_rel_l2,codec_rel_l2,checked_"
+        "rows,bound,"
         "ok\n",
         stream);
     for (size_t i = 0; i < result->row_count; i++) print_csv_row(stream, result, &result->rows[i]);

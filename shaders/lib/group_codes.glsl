@@ -48,30 +48,20 @@ vec4 levels_of(uint codes, float zero) {
     return vec4(float(codes & 0xffu), float((codes >> 8) & 0xffu), float((codes >> 16) & 0xffu), float(codes >> 24)) - zero;
 }
 
-// Adds bits to word `index` of a group, without an array index that is not constant.
-void or_word(inout uint w[4], uint index, uint bits) {
-    [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-        w[n] |= n == index ? bits : 0u;
-    }
-}
-
-// Adds code (below 2^bits) of value i to the words of a group, in which it must be 0.
-void put_code(const uint bits, inout uint w[4], uint i, uint code) {
-    const uint lane = 8u * (i & 3u), c = i >> 2;
+// The words of a group from its codes in the form of codes_of.
+void words_of_codes(const uint bits, uint codes[8], out uint w[4]) {
+    w[2] = w[3] = 0u;
     if (bits == 2u) {
-        or_word(w, c >> 2, code << (lane + 2u * (c & 3u)));
+        w[0] = codes[0] | (codes[1] << 2) | (codes[2] << 4) | (codes[3] << 6);
+        w[1] = codes[4] | (codes[5] << 2) | (codes[6] << 4) | (codes[7] << 6);
     } else if (bits == 4u) {
-        or_word(w, c >> 1, code << (lane + 4u * (c & 1u)));
-    } else if (c < 6u) {
-        or_word(w, c >> 1, code << (lane + 3u * (c & 1u)));
+        [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+            w[n] = codes[2u * n] | (codes[2u * n + 1u] << 4);
+        }
     } else {
-        or_word(w, c == 6u ? 0u : 2u, (code & 3u) << (lane + 6u));
-        w[1] |= (code >> 2) << (lane + c);
+        w[0] = codes[0] | (codes[1] << 3) | ((codes[6] & 0x03030303u) << 6);
+        w[1] = codes[2] | (codes[3] << 3) | ((codes[6] & 0x04040404u) << 4) | ((codes[7] & 0x04040404u) << 5);
+        w[2] = codes[4] | (codes[5] << 3) | ((codes[7] & 0x03030303u) << 6);
     }
-}
-
-// The bits of value i in the words of a group.
-void code_mask(const uint bits, inout uint w[4], uint i) {
-    put_code(bits, w, i, (1u << bits) - 1u);
 }
 #endif

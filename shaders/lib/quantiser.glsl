@@ -1,30 +1,43 @@
 // The quantiser of runtime/format/quantiser.h, bit for bit: that comment is the contract, its numbers mark the steps here.
-// Needs KEY_BITS named BITS, ROW_CHANNELS and the shared rows of rotation.glsl.
+// Needs BITS and CHANNELS of a row. What needs many lanes is in append.comp.
 #ifndef OCTAVO_QUANTISER_GLSL
 #define OCTAVO_QUANTISER_GLSL
 
 const float INVERSE_STEPS_2[OCTAVO_STEP_COUNT] = float[OCTAVO_STEP_COUNT](OCTAVO_INVERSE_STEPS_2);
 const float INVERSE_STEPS_3[OCTAVO_STEP_COUNT] = float[OCTAVO_STEP_COUNT](OCTAVO_INVERSE_STEPS_3);
 const float INVERSE_STEPS_4[OCTAVO_STEP_COUNT] = float[OCTAVO_STEP_COUNT](OCTAVO_INVERSE_STEPS_4);
+const uint STEP_WIDTHS_2[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STEP_WIDTHS_2);
+const uint STEP_WIDTHS_3[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STEP_WIDTHS_3);
+const uint STEP_WIDTHS_4[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STEP_WIDTHS_4);
+const uint EDGES_2[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STEP_EDGES_2);
+const uint EDGES_3[3u * OCTAVO_STEP_COUNT] = uint[3u * OCTAVO_STEP_COUNT](OCTAVO_STEP_EDGES_3);
+const uint EDGES_4[7u * OCTAVO_STEP_COUNT] = uint[7u * OCTAVO_STEP_COUNT](OCTAVO_STEP_EDGES_4);
 const uint GRID_STEP = 0x1000u;
+
+const uint STEP_EDGES = BITS == 2u ? 1u : BITS == 3u ? 3u : 7u; // where the level of one step changes
+const uint EDGES = STEP_EDGES * OCTAVO_STEP_COUNT;              // of all steps
+const uint EDGE_PLACES = BITS == 2u ? OCTAVO_EDGE_PLACES_2 : BITS == 3u ? OCTAVO_EDGE_PLACES_3 : OCTAVO_EDGE_PLACES_4;
 
 float inverse_step(uint j) {
     return BITS == 2u ? INVERSE_STEPS_2[j] : BITS == 3u ? INVERSE_STEPS_3[j] : INVERSE_STEPS_4[j];
 }
 
-// 1.
-float sum_of_squares(uint row_at) {
-    precise float sum = 0.0;
-    for (uint i = 0u; i < ROW_CHANNELS; ++i) {
-        precise float square = rows[row_at + i] * rows[row_at + i];
-        sum = sum + square;
-    }
-    return sum;
+uint step_width(uint j) {
+    return BITS == 2u ? STEP_WIDTHS_2[j] : BITS == 3u ? STEP_WIDTHS_3[j] : STEP_WIDTHS_4[j];
+}
+
+// Edge i of all in ascending order.
+uint edge_place(uint i) {
+    return BITS == 2u ? EDGES_2[i] : BITS == 3u ? EDGES_3[i] : EDGES_4[i];
+}
+
+bool is_not_finite(float squares) {
+    return (floatBitsToUint(squares) & 0x7f800000u) == 0x7f800000u;
 }
 
 // 3.
 float find_inverse_rms(float squares) {
-    const float dim = float(ROW_CHANNELS);
+    const float dim = float(CHANNELS);
     uint bits = floatBitsToUint(inversesqrt(squares * (1.0 / dim))) & ~(GRID_STEP - 1u);
     bits -= 2u * GRID_STEP;
     for (uint i = 0u; i < 4u; ++i) {
@@ -36,30 +49,40 @@ float find_inverse_rms(float squares) {
     return uintBitsToFloat(bits);
 }
 
-// 5. for one step: (a, c)
-vec2 try_step(uint row_at, float inverse_rms, float step) {
-    const float half_count = float(1u << (BITS - 1u)), largest = 2.0 * half_count - 1.0;
-    const float middle = 0.5 * largest;
-    precise float a = 0.0, c = 0.0;
-    for (uint i = 0u; i < ROW_CHANNELS; ++i) {
-        precise float y = rows[row_at + i] * inverse_rms;
-        precise float position = y * step;
-        position = position + half_count;
-        precise float level = clamp(floor(position), 0.0, largest) - middle;
-        precise float product = y * level;
-        precise float square = level * level;
-        a = a + product;
-        c = c + square;
-    }
-    return vec2(a, c);
+// 4. From here on a value is t = 4096 y, which is exact. Adding 2^23 leaves the whole number in the low bits.
+const uint MAGNITUDE_BITS = 0x4b000000u;
+
+uint magnitude_bits(float t) {
+    precise float shifted = abs(t) + 8388608.0;
+    return floatBitsToUint(shifted);
 }
 
-bool step_is_better(vec2 x, vec2 best) {
-    precise float left = x.x * x.x;
-    precise float right = best.x * best.x;
-    left = left * best.y;
-    right = right * x.y;
-    return left > right;
+// With its sign.
+int signed_magnitude(float t) {
+    precise float shifted = t + 12582912.0; // 1.5 * 2^23
+    return int(floatBitsToUint(shifted)) - 0x4b400000;
+}
+
+// 5. Larger for the better step; the first one of equals.
+uint step_key(float inner, float levels, uint j) {
+    float reciprocal = uintBitsToFloat(0x7ef311c3u - floatBitsToUint(levels));
+    [[unroll]] for (uint i = 0u; i < 3u; ++i) {
+        precise float product = levels * reciprocal;
+        precise float rest = 2.0 - product;
+        precise float better = reciprocal * rest;
+        reciprocal = better;
+    }
+    precise float square = inner * inner;
+    precise float score = square * reciprocal;
+    return (floatBitsToUint(score) & ~15u) | (15u - j);
+}
+
+// 6. factor: of t.
+uint code_of(float t, float factor) {
+    const float half_count = float(1u << (BITS - 1u));
+    precise float position = t * factor;
+    position = position + half_count;
+    return uint(clamp(position, 0.0, 2.0 * half_count - 1.0));
 }
 
 // 7.

@@ -4,27 +4,7 @@
 #ifndef OCTAVO_ROTATION_GLSL
 #define OCTAVO_ROTATION_GLSL
 
-// d' = m 2^k, m odd: 2^k
-uint hadamard_size(const uint channels) {
-    return channels % 256u == 0u ? 256u : channels % 128u == 0u ? 128u : channels % 64u == 0u ? 64u : 32u;
-}
-
-const float HARTLEY_3[9] = float[9](OCTAVO_HARTLEY_3);
-const float HARTLEY_5[25] = float[25](OCTAVO_HARTLEY_5);
-const float HARTLEY_7[49] = float[49](OCTAVO_HARTLEY_7);
-
-float flip_sign(float x, uint seed, uint i) {
-    uint h = ((seed + 1u) * OCTAVO_SIGN_MULTIPLIER_INDEX) ^ (i * OCTAVO_SIGN_MULTIPLIER_1);
-    h ^= h >> 16;
-    h *= OCTAVO_SIGN_MULTIPLIER_1;
-    h ^= h >> 13;
-    h *= OCTAVO_SIGN_MULTIPLIER_2;
-    return uintBitsToFloat(floatBitsToUint(x) ^ (h & 0x80000000u));
-}
-
-float hartley_entry(const uint size, uint i, uint j) {
-    return size == 3u ? HARTLEY_3[i * 3u + j] : size == 5u ? HARTLEY_5[i * 5u + j] : HARTLEY_7[i * 7u + j];
-}
+#include "lib/rotation_parts.glsl"
 
 // (C_m x H) on `count` rows of `channels`, both constants. Barriers inside: call it in uniform control flow, with the rows
 // written and a barrier passed; they are visible to all lanes when it returns.

@@ -67,13 +67,16 @@ static void add(job_list *list, const octavo_gpu_pipeline_info *info, const char
     }
 }
 
-static void add_append(job_list *list, const octavo_packed_layout *layout, const char *shape) {
-    octavo_gpu_pipeline_info key = octavo_kernel_rotate_info(layout->key_dim_padded, layout->key_bits, 0);
-    octavo_gpu_pipeline_info value = octavo_kernel_rotate_info(layout->value_dim_padded, layout->value_bits, 0);
-    octavo_gpu_pipeline_info pack = octavo_kernel_pack_info(layout);
-    add(list, &key, shape, true);
-    add(list, &value, shape, true);
-    add(list, &pack, shape, true);
+static void add_append(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
+                       const octavo_packed_layout *layout, const char *shape) {
+    bool both = octavo_kernel_appends_both(snapshot, layout);
+    uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, capabilities, layout);
+    for (uint32_t role = OCTAVO_APPEND_KEYS; role <= OCTAVO_APPEND_BOTH; role++) {
+        octavo_gpu_pipeline_info append = octavo_kernel_append_info(layout, role, subgroup_size);
+        if (both == (role == OCTAVO_APPEND_BOTH)) {
+            add(list, &append, shape, true);
+        }
+    }
 }
 
 /* The walk of a variant, then what a plan falls back to, rung by rung, when the compiler spills. */
@@ -199,7 +202,7 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         char name[64];
         snprintf(name, sizeof name, "d %u/%u bits %u/%u", cases[i].key_dim, cases[i].value_dim, cases[i].key_bits,
                  cases[i].value_bits);
-        add_append(&list, &layout, name);
+        add_append(&list, &snapshot, plan.capabilities, &layout, name);
         octavo_kernel_shape shape = {
             .layout = &layout, .group = cases[i].group, .query_tokens = 1, .phase = OCTAVO_PHASE_DECODE};
         if (cases[i].what & DECODE) {

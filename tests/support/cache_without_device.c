@@ -12,10 +12,10 @@ static void cut_pool(octavo_cache *cache, const cache_without_device_info *info)
     cache->pages_per_segment = info->pages_per_segment != 0u ? info->pages_per_segment : (uint32_t)pages;
     cache->segment_count = (uint32_t)((pages + cache->pages_per_segment - 1u) / cache->pages_per_segment);
     cache->segment_entries = octavo_gpu_allocate(cache->device, cache->segment_count * sizeof(uint32_t));
-    octavo_cache_table_info table = {
-        info->layer_count,        info->sequence_capacity,           1u,
-        info->slot_count,         cache->info.first_tokens,          cache->info.recent_tokens,
-        cache->info.slack_tokens, cache->layout.window_rows_per_page};
+    octavo_cache_table_info table = {info->layer_count,        info->sequence_capacity,
+                                     cache->info.record_count, info->slot_count,
+                                     cache->info.first_tokens, cache->info.recent_tokens,
+                                     cache->info.slack_tokens, cache->layout.window_rows_per_page};
     ck_assert_uint_eq(octavo_cache_table_create(octavo_gpu_host(cache->device), &table, &cache->table), OCTAVO_SUCCESS);
 }
 
@@ -34,6 +34,7 @@ octavo_cache *cache_without_device_create(const cache_without_device_info *info)
     resolved.key_bits = info->key_bits;
     resolved.value_bits = info->value_bits;
     resolved.sequence_capacity = info->sequence_capacity;
+    resolved.record_count = info->record_count != 0u ? info->record_count : 1u;
     resolved.first_tokens = has_windows ? info->first_tokens : 0u;
     resolved.recent_tokens = has_windows ? info->recent_tokens : 0u;
     resolved.slack_tokens = resolved.recent_tokens != 0u ? info->slack_tokens : 0u;
@@ -41,13 +42,18 @@ octavo_cache *cache_without_device_create(const cache_without_device_info *info)
     cache->info = resolved;
     cache->layout = octavo_packed_layout_make(info->layer_count, info->kv_heads, info->key_dim, info->value_dim,
                                               info->key_bits, info->value_bits);
-    cache->scratch_tokens = info->scratch_tokens;
     cache->records = octavo_gpu_allocate(device, sizeof *cache->records); /* no memory: only offsets count */
     cache->record_bytes = 4096u;
+    if (info->bound_records > 0u) {
+        VkDeviceSize stride = cache->record_bytes * info->layer_count;
+        device->snapshot.max_storage_buffer_range =
+            (uint32_t)((info->bound_records - 1u) * stride + cache->record_bytes);
+    }
     cut_pool(cache, info);
-    cache->codecs = octavo_gpu_allocate(device, info->layer_count * sizeof *cache->codecs);
+    uint32_t codec_count = info->layer_count * resolved.record_count;
+    cache->codecs = octavo_gpu_allocate(device, codec_count * sizeof *cache->codecs);
     ck_assert(cache->segment_entries != NULL && cache->codecs != NULL && cache->records != NULL);
-    for (uint32_t layer = 0; layer < info->layer_count; ++layer) cache->codecs[layer].seed = layer + 1u;
+    for (uint32_t i = 0; i < codec_count; ++i) cache->codecs[i].seed = i + 1u;
     return cache;
 }
 
@@ -55,7 +61,8 @@ void cache_without_device_destroy(octavo_cache *cache) {
     octavo_device *device = cache->device;
     octavo_cache_table_destroy(cache->table);
     octavo_gpu_release(device, cache->segment_entries, cache->segment_count * sizeof(uint32_t));
-    octavo_gpu_release(device, cache->codecs, cache->info.layer_count * sizeof *cache->codecs);
+    octavo_gpu_release(device, cache->codecs,
+                       cache->info.layer_count * cache->info.record_count * sizeof *cache->codecs);
     octavo_gpu_release(device, cache->records, sizeof *cache->records);
     octavo_gpu_release(device, cache, sizeof *cache);
     octavo_base_host host = device->host;

@@ -11,10 +11,11 @@ typedef struct cache_without_device_info {
     uint32_t sequence_capacity, slot_count;
     uint32_t first_tokens, recent_tokens, slack_tokens;
     uint32_t pages_per_segment; /* 0: all pages in one segment */
-    uint32_t scratch_tokens;    /* of an append's slice */
+    uint32_t record_count;      /* 0: 1 */
+    uint32_t bound_records;     /* codec records that the device binds at once; 0: 1 */
 } cache_without_device_info;
 
-/* Aborts the test without memory. The seed of the V codec of layer l is l + 1. */
+/* Aborts the test without memory. The seed of record r and layer l is r * layer_count + l + 1. */
 octavo_cache *cache_without_device_create(const cache_without_device_info *info);
 void cache_without_device_destroy(octavo_cache *cache);
 

@@ -1,5 +1,5 @@
-/* The lists of an append, performed on plain arrays as pack.comp performs them on pages: each place holds the number of
- * the token that was written there last. */
+/* The lists of an append, performed on plain arrays as append.comp performs them on pages: each place holds the number
+ * of the token that was written there last. */
 #include "attention/append_entries.h"
 #include "cache_without_device.h"
 #include "run_tests.h"
@@ -11,10 +11,12 @@
 #define LENGTH_MAX 1500u
 #define GUARD_ENTRIES 2u
 #define GUARD 0xdeadbeefu
+#define RECORDS 4u
 #define UNSET UINT32_MAX
 
 typedef struct model_sequence {
     octavo_sequence id;
+    uint32_t record;
     uint32_t length[LAYERS];
     uint32_t tokens[LAYERS][LENGTH_MAX];
 } model_sequence;
@@ -33,7 +35,7 @@ typedef struct world {
     uint32_t *page_kind;     /* [page]: dispatch, with the kind in bit 31 */
     uint32_t dispatch, next_token;
     model_sequence sequences[SEQUENCES];
-    uint32_t slices, code_entries, window_entries, copies, refusals; /* what the rounds reached */
+    uint32_t lists, code_entries, window_entries, copies, refusals; /* what the rounds reached */
 } world;
 
 static world the_world;
@@ -46,11 +48,11 @@ static world the_world;
 static void fail_at(const world *w, int line, const char *condition) {
     ck_abort_msg(
         "seed %llu round %u step %u line %d: %s\n  layers %u heads %u dims %u %u bits %u %u window %u/%u/%u rows "
-        "per page %u pages per segment %u scratch tokens %u",
+        "per page %u pages per segment %u records %u, %u at once",
         (unsigned long long)w->seed, w->round, w->step, line, condition, w->info.layer_count, w->info.kv_heads,
         w->info.key_dim, w->info.value_dim, w->info.key_bits, w->info.value_bits, w->cache->info.first_tokens,
         w->cache->info.recent_tokens, w->cache->info.slack_tokens, w->rows_per_page, w->cache->pages_per_segment,
-        w->info.scratch_tokens);
+        w->info.record_count, w->info.bound_records);
 }
 
 static uint32_t *words(uint32_t count, uint32_t value) {
@@ -79,7 +81,8 @@ static void world_begin(world *w) {
     info.recent_tokens = sometimes(g, 300u);
     info.slack_tokens = sometimes(g, 100u);
     info.slot_count = rng_below(g, 4u) == 0u ? 30u : 160u;
-    info.scratch_tokens = rng_below(g, 2u) == 0u ? 4096u : rng_log_between(g, 1u, 300u);
+    info.record_count = rng_between(g, 1u, RECORDS);
+    info.bound_records = rng_between(g, 1u, RECORDS);
     uint32_t pages = info.slot_count * info.layer_count;
     if (rng_below(g, 2u) == 0u) info.pages_per_segment = rng_between(g, 1u, pages);
     w->info = info;
@@ -94,7 +97,9 @@ static void world_begin(world *w) {
     w->dispatch = 0u;
     for (uint32_t s = 0; s < SEQUENCES; ++s) {
         memset(w->sequences[s].length, 0, sizeof w->sequences[s].length);
-        EXPECT(octavo_cache_table_sequence_create(w->cache->table, 0u, &w->sequences[s].id) == OCTAVO_SUCCESS);
+        w->sequences[s].record = rng_below(g, info.record_count);
+        EXPECT(octavo_cache_table_sequence_create(w->cache->table, w->sequences[s].record, &w->sequences[s].id) ==
+               OCTAVO_SUCCESS);
     }
 }
 
@@ -122,11 +127,38 @@ static void expect_own_slot(const world *w, uint32_t page, uint32_t layer) {
     EXPECT(octavo_cache_table_slot_references(w->cache->table, page / w->info.layer_count) == 1u);
 }
 
-/* What a workgroup of pack.comp does with an entry; tokens: numbers of the slice's rows. */
-static void perform(world *w, const octavo_pack_entry *entry, uint32_t segment, uint32_t layer, const uint32_t *tokens,
-                    uint32_t token_count) {
-    bool is_window = (entry->source & 0x80000000u) != 0u;
-    uint32_t source = entry->source & 0x7fffffffu;
+typedef struct call {
+    octavo_append_info info;
+    octavo_sequence sequences[SEQUENCES];
+    uint32_t counts[SEQUENCES], models[SEQUENCES];
+    uint32_t tokens[SEQUENCES * LENGTH_MAX]; /* numbers */
+    uint32_t token_count;
+} call;
+
+static call the_call;
+
+/* The codec that the entry names is that of the sequence with its tokens. */
+static void expect_codec(const world *w, const octavo_append_entry *entry, const octavo_append_records *records,
+                         const call *c, uint32_t source) {
+    const octavo_cache *cache = w->cache;
+    uint32_t i = 0, begin = 0, layer = c->info.layer;
+    while (source >= begin + c->counts[i]) begin += c->counts[i++];
+    EXPECT(source + entry->count <= begin + c->counts[i]);
+    uint32_t record = w->sequences[c->models[i]].record;
+    octavo_gpu_range bound = octavo_append_records_range(cache, records, layer);
+    octavo_gpu_range block = octavo_cache_record_range(cache, record, layer);
+    EXPECT(bound.offset + 4u * (VkDeviceSize)entry->record == block.offset);
+    EXPECT(block.offset + block.size <= bound.offset + bound.size);
+    EXPECT(bound.size <= octavo_gpu_snapshot(cache->device)->max_storage_buffer_range);
+    EXPECT(entry->seed == record * w->info.layer_count + layer + 1u);
+    EXPECT(entry->record_flags == (w->info.key_bits == 16u ? OCTAVO_ROTATE_RAW : 0u));
+}
+
+/* What a workgroup of append.comp does with an entry; tokens: numbers of the call's rows. */
+static void perform(world *w, const octavo_append_entry *entry, uint32_t segment, uint32_t layer,
+                    const uint32_t *tokens, uint32_t token_count) {
+    bool is_window = (entry->source & OCTAVO_APPEND_WINDOW) != 0u;
+    uint32_t source = entry->source & ~OCTAVO_APPEND_WINDOW;
     uint32_t pages_before = segment * w->cache->pages_per_segment;
     EXPECT(entry->page < w->cache->pages_per_segment && pages_before + entry->page < w->page_count);
     uint32_t page = pages_before + entry->page;
@@ -171,16 +203,6 @@ static expected_writes expect_writes(const world *w, uint32_t old_length, uint32
     return expected;
 }
 
-typedef struct call {
-    octavo_append_info info;
-    octavo_sequence sequences[SEQUENCES];
-    uint32_t counts[SEQUENCES], models[SEQUENCES];
-    uint32_t tokens[SEQUENCES * LENGTH_MAX]; /* numbers */
-    uint32_t token_count;
-} call;
-
-static call the_call;
-
 static void draw_call(world *w, call *c) {
     rng *g = &w->generator;
     memset(&c->info, 0, sizeof c->info);
@@ -201,33 +223,40 @@ static void draw_call(world *w, call *c) {
     for (uint32_t i = 0; i < c->token_count; ++i) c->tokens[i] = w->next_token++;
 }
 
-/* One dispatch for each segment with entries, as the recorder has them. */
-static expected_writes run_slice(world *w, call *c, const octavo_append_slice *slice, uint64_t *bytes, uint32_t *sets) {
+/* Sequences with some of the codec records: one dispatch for each segment with entries, as the recorder has them. */
+static expected_writes run_records(world *w, call *c, const octavo_append_records *records, uint64_t *bytes,
+                                   uint32_t *dispatches) {
     octavo_cache *cache = w->cache;
     expected_writes written = {0u, 0u};
-    uint32_t total = octavo_append_count_entries(cache, &c->info, slice), at = GUARD_ENTRIES;
-    octavo_pack_entry guard = {GUARD, GUARD, GUARD, GUARD};
-    octavo_pack_entry *entries = malloc((total + 2u * GUARD_ENTRIES) * sizeof *entries);
+    uint32_t total = octavo_append_count_entries(cache, &c->info, records), at = GUARD_ENTRIES;
+    octavo_append_entry guard = {GUARD, GUARD, GUARD, GUARD, GUARD, GUARD, GUARD, GUARD};
+    octavo_append_entry *entries = malloc((total + 2u * GUARD_ENTRIES) * sizeof *entries);
     ck_assert_ptr_nonnull(entries);
     for (uint32_t i = 0; i < total + 2u * GUARD_ENTRIES; ++i) entries[i] = guard;
-    octavo_append_fill_entries(cache, &c->info, slice, entries + GUARD_ENTRIES);
+    octavo_append_fill_entries(cache, &c->info, records, entries + GUARD_ENTRIES);
     for (uint32_t i = 0; i < GUARD_ENTRIES; ++i) {
         EXPECT(memcmp(&entries[i], &guard, sizeof guard) == 0);
         EXPECT(memcmp(&entries[GUARD_ENTRIES + total + i], &guard, sizeof guard) == 0);
     }
-    w->dispatch += 1u; /* the segments' dispatches have no barrier between them */
+    uint32_t end = at;
     for (uint32_t segment = 0; segment < cache->segment_count; ++segment) {
-        for (uint32_t i = 0; i < cache->segment_entries[segment]; ++i, ++at) {
-            perform(w, &entries[at], segment, c->info.layer, c->tokens + slice->token_first, slice->token_count);
-            bool is_window = (entries[at].source & 0x80000000u) != 0u;
-            *(is_window ? &written.rows : &written.codes) += entries[at].count;
+        EXPECT((at - GUARD_ENTRIES) % OCTAVO_APPEND_ENTRY_ALIGNMENT == 0u);
+        for (uint32_t i = 0; i < cache->segment_entries[segment]; ++i) {
+            const octavo_append_entry *entry = &entries[at + i];
+            expect_codec(w, entry, records, c, entry->source & ~OCTAVO_APPEND_WINDOW);
+            perform(w, entry, segment, c->info.layer, c->tokens, c->token_count);
+            bool is_window = (entry->source & OCTAVO_APPEND_WINDOW) != 0u;
+            *(is_window ? &written.rows : &written.codes) += entry->count;
         }
-        *sets += cache->segment_entries[segment] > 0u ? 1u : 0u;
+        if (cache->segment_entries[segment] == 0u) continue;
+        end = at + cache->segment_entries[segment];
+        at += octavo_append_align_entries(cache->segment_entries[segment]);
+        *dispatches += 1u;
     }
-    EXPECT(at == GUARD_ENTRIES + total);
+    EXPECT(end == GUARD_ENTRIES + total);
     *bytes += (total * sizeof *entries + 255u) / 256u * 256u;
     free(entries);
-    w->slices += 1u;
+    w->lists += total > 0u ? 1u : 0u;
     return written;
 }
 
@@ -246,7 +275,7 @@ static void copy_slots(world *w, const octavo_cache_copy *copies, uint32_t count
 static void append(world *w, call *c) {
     octavo_cache *cache = w->cache;
     const octavo_cache_copy *copies;
-    uint32_t copy_count, sets = 0u;
+    uint32_t copy_count, dispatches = 0u;
     uint64_t bytes = 0u;
     draw_call(w, c);
     octavo_status status = cache_without_device_append(cache, c->info.layer, c->info.sequence_count, c->sequences,
@@ -256,14 +285,15 @@ static void append(world *w, call *c) {
     copy_slots(w, copies, copy_count);
     octavo_append_needs needs = octavo_append_needs_of(cache, &c->info, c->token_count);
     expected_writes expected = {0u, 0u}, written = {0u, 0u};
-    for (uint32_t first = 0; first < c->token_count; first += cache->scratch_tokens) {
-        uint32_t left = c->token_count - first;
-        octavo_append_slice slice = {first, left < cache->scratch_tokens ? left : cache->scratch_tokens};
-        expected_writes here = run_slice(w, c, &slice, &bytes, &sets);
+    w->dispatch += 1u; /* there is no barrier between them */
+    octavo_append_records records = octavo_append_next_records(cache, 0u);
+    while (records.count > 0u) {
+        expected_writes here = run_records(w, c, &records, &bytes, &dispatches);
         written.codes += here.codes;
         written.rows += here.rows;
+        records = octavo_append_next_records(cache, records.first + records.count);
     }
-    EXPECT(bytes <= needs.bytes && sets <= needs.sets);
+    EXPECT(bytes <= needs.bytes && dispatches <= needs.dispatches);
     for (uint32_t i = 0, token = 0; i < c->info.sequence_count; ++i) {
         model_sequence *s = &w->sequences[c->models[i]];
         uint32_t old_length = s->length[c->info.layer];
@@ -333,7 +363,7 @@ START_TEST(entries_write_every_token_once) {
         world_end(w);
     }
     /* the draw reaches what it is for */
-    ck_assert_uint_gt(w->slices, 50000u);
+    ck_assert_uint_gt(w->lists, 50000u);
     ck_assert_uint_gt(w->code_entries, 10000u);
     ck_assert_uint_gt(w->window_entries, 10000u);
     ck_assert_uint_gt(w->copies, 1000u);

@@ -75,7 +75,6 @@ static void draw_cache(problem *x, rng *generator) {
     info.recent_tokens = sometimes(generator, 300u);
     info.slack_tokens = sometimes(generator, 100u);
     info.slot_count = rng_below(generator, 4u) == 0u ? 60u : 800u;
-    info.scratch_tokens = 64u;
     uint32_t pages = info.slot_count * info.layer_count;
     if (rng_below(generator, 2u) == 0u) info.pages_per_segment = pages / rng_between(generator, 2u, 25u);
     lived_in_cache_make(&x->lived, &info, rng_below(generator, 2u) == 0u ? LENGTH_MAX : 600u, generator);
@@ -534,7 +533,7 @@ START_TEST(pages_by_turns_in_two_segments) {
     enum { HALF = 19, TOKENS = 2 * HALF * 128 };
     problem *x = &the_problem;
     memset(x, 0, sizeof *x);
-    cache_without_device_info info = {1u, 2u, 64u, 64u, 3u, 3u, 2u * HALF, 2u * HALF, 0u, 0u, 0u, HALF, 64u};
+    cache_without_device_info info = {1u, 2u, 64u, 64u, 3u, 3u, 2u * HALF, 2u * HALF, 0u, 0u, 0u, HALF, 0u, 0u};
     octavo_cache *cache = cache_without_device_create(&info);
     octavo_sequence small[2 * HALF];
     uint32_t count = 1u;

@@ -13,6 +13,12 @@
 static const float steps[3][OCTAVO_STEP_COUNT] = {
     {OCTAVO_INVERSE_STEPS_2}, {OCTAVO_INVERSE_STEPS_3}, {OCTAVO_INVERSE_STEPS_4}};
 
+static const uint32_t widths[3][OCTAVO_STEP_COUNT] = {
+    {OCTAVO_STEP_WIDTHS_2}, {OCTAVO_STEP_WIDTHS_3}, {OCTAVO_STEP_WIDTHS_4}};
+static const uint32_t edges[3][7 * OCTAVO_STEP_COUNT] = {
+    {OCTAVO_STEP_EDGES_2}, {OCTAVO_STEP_EDGES_3}, {OCTAVO_STEP_EDGES_4}};
+static const uint32_t places[3] = {OCTAVO_EDGE_PLACES_2, OCTAVO_EDGE_PLACES_3, OCTAVO_EDGE_PLACES_4};
+
 static double level(uint32_t bits, uint32_t code) {
     return (double)code - 0.5 * (double)((1u << bits) - 1u);
 }
@@ -58,6 +64,84 @@ START_TEST(three_bits_reach_the_bar) {
 }
 END_TEST
 
+static uint32_t edge_of(uint32_t bits, uint32_t step, uint32_t t) {
+    return (t * widths[bits - 2u][step] + 32u) / 64u;
+}
+
+/* Widths are those of the steps, and the table of edges is what the kernels take it for. */
+START_TEST(widths_and_edges_are_of_the_steps) {
+    for (uint32_t bits = 2u; bits <= 4u; ++bits) {
+        uint32_t count = 0, of_a_step = (1u << (bits - 1u)) - 1u, all = of_a_step * OCTAVO_STEP_COUNT;
+        const uint32_t *sorted = edges[bits - 2u];
+        for (uint32_t j = 0; j < OCTAVO_STEP_COUNT; ++j) {
+            ck_assert_double_le(fabs(4096.0 / (double)steps[bits - 2u][j] - widths[bits - 2u][j]), 0.51);
+            for (uint32_t t = 1u; t <= of_a_step; ++t) {
+                uint32_t below = 0, here = 0;
+                for (uint32_t i = 0; i < all; ++i) below += sorted[i] < edge_of(bits, j, t) ? 1u : 0u;
+                for (uint32_t i = 0; i < all; ++i) here += sorted[i] == edge_of(bits, j, t) ? 1u : 0u;
+                uint32_t same = 0, smaller = 0;
+                for (uint32_t k = 0; k < OCTAVO_STEP_COUNT; ++k) {
+                    for (uint32_t u = 1u; u <= of_a_step; ++u) {
+                        same += edge_of(bits, k, u) == edge_of(bits, j, t) ? 1u : 0u;
+                        smaller += edge_of(bits, k, u) < edge_of(bits, j, t) ? 1u : 0u;
+                    }
+                }
+                ck_assert(here == same && below == smaller);
+                count += 1u;
+            }
+        }
+        ck_assert_uint_eq(count, all);
+        for (uint32_t i = 1; i < all; ++i) ck_assert_uint_le(sorted[i - 1u], sorted[i]);
+        ck_assert_uint_eq(places[bits - 2u], sorted[all - 1u] + 1u);
+    }
+}
+END_TEST
+
+/* a^2 / c of a step, in double, with its own levels: the squared error is |y|^2 less it. */
+static double captured(uint32_t bits, uint32_t step, uint32_t dim, const float *row, float inverse_rms) {
+    double a = 0.0, c = 0.0;
+    for (uint32_t i = 0; i < dim; ++i) {
+        double y = (double)row[i] * (double)inverse_rms, half = (double)(1u << (bits - 1u));
+        double code = floor(y * (double)steps[bits - 2u][step] + half);
+        code = code < 0.0 ? 0.0 : code > 2.0 * half - 1.0 ? 2.0 * half - 1.0 : code;
+        a += y * level(bits, (uint32_t)code);
+        c += level(bits, (uint32_t)code) * level(bits, (uint32_t)code);
+    }
+    return a * a / c;
+}
+
+/* The step that whole numbers choose costs little beside the best of all. */
+START_TEST(search_is_close_to_the_best_step) {
+    static const struct {
+        uint32_t bits, dim;
+        double more; /* error */
+    } cases[] = {{3u, 128u, 0.0004}, {3u, 64u, 0.001}, {4u, 128u, 0.0008}, {2u, 128u, 0.0006}, {3u, 256u, 0.0002}};
+    uint64_t seed = rng_test_seed(7u);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+        rng generator;
+        rng_seed(&generator, seed + i);
+        double chosen = 0.0, least = 0.0;
+        for (uint32_t round = 0; round < 4000u; ++round) {
+            float row[256];
+            for (uint32_t c = 0; c < cases[i].dim; ++c) row[c] = (float)rng_normal(&generator);
+            octavo_format_row_scale found =
+                octavo_format_find_scale(OCTAVO_FORMAT_SCALE_UNBIASED, cases[i].bits, cases[i].dim, row);
+            double best = 0.0;
+            for (uint32_t j = 0; j < OCTAVO_STEP_COUNT; ++j) {
+                double here = captured(cases[i].bits, j, cases[i].dim, row, found.inverse_rms);
+                if (here > best) best = here;
+                if (j == found.step) chosen += (double)cases[i].dim - here;
+            }
+            least += (double)cases[i].dim - best;
+        }
+        printf("%u bits, d=%u: %.4f %% more error than the best step\n", cases[i].bits, cases[i].dim,
+               100.0 * (chosen / least - 1.0));
+        ck_assert_msg(chosen <= least * (1.0 + cases[i].more), "seed %llu: %u bits, d=%u: error %g times the least",
+                      (unsigned long long)seed, cases[i].bits, cases[i].dim, chosen / least);
+    }
+}
+END_TEST
+
 /* Least squared errors of V found by trying 91 steps, in double: the 16 come within 1 %. */
 START_TEST(other_bits_and_dimensions) {
     static const struct {
@@ -100,8 +184,12 @@ static uint32_t draw_row(rng *generator, float *row) {
 static const char *check_row(octavo_format_scale_rule rule, uint32_t bits, uint32_t dim, const float *row) {
     uint8_t codes[256];
     octavo_format_row_scale found = octavo_format_quantise(rule, bits, dim, row, codes);
-    float squares = 0.0f;
-    for (uint32_t i = 0; i < dim; ++i) squares += row[i] * row[i];
+    float sums[16] = {0.0f};
+    for (uint32_t i = 0; i < dim; ++i) sums[i % 16u] += row[i] * row[i];
+    for (uint32_t count = 16u; count > 1u; count /= 2u) {
+        for (uint32_t i = 0; i < count / 2u; ++i) sums[i] = sums[2u * i] + sums[2u * i + 1u];
+    }
+    float squares = sums[0];
 
     uint32_t r_bits = octavo_base_float_bits(found.inverse_rms);
     float next = octavo_base_bits_float(r_bits + 0x1000u);
@@ -111,30 +199,34 @@ static const char *check_row(octavo_format_scale_rule rule, uint32_t bits, uint3
 
     double best = 0.0, won = 0.0, inner = 0.0, levels = 0.0;
     for (uint32_t j = 0; j < OCTAVO_STEP_COUNT; ++j) {
-        double a = 0.0, c = 0.0;
+        uint64_t a = 0u, c = 0u; /* of twice the levels */
         for (uint32_t i = 0; i < dim; ++i) {
             float y = row[i] * found.inverse_rms;
+            uint64_t magnitude = (uint64_t)nearbyint(fabs((double)y) * 4096.0), twice = 1u;
+            for (uint32_t t = 1u; t < 1u << (bits - 1u); ++t) twice += magnitude / 64u >= edge_of(bits, j, t) ? 2u : 0u;
+            a += magnitude * twice;
+            c += twice * twice;
+            if (j != found.step) continue;
             double code = floor((double)(y * steps[bits - 2u][j] + (float)(1u << (bits - 1u))));
             code = code < 0.0 ? 0.0 : code > (double)((1u << bits) - 1u) ? (double)((1u << bits) - 1u) : code;
-            a += (double)y * level(bits, (uint32_t)code);
-            c += level(bits, (uint32_t)code) * level(bits, (uint32_t)code);
-            if (j == found.step && codes[i] != (uint8_t)code) return "a code is not that of the step";
+            inner += (double)y * level(bits, (uint32_t)code);
+            levels += level(bits, (uint32_t)code) * level(bits, (uint32_t)code);
+            if (codes[i] != (uint8_t)code) return "a code is not that of the step";
         }
-        if (a * a / c > best) best = a * a / c;
-        if (j != found.step) continue;
-        won = a * a / c;
-        inner = a;
-        levels = c;
+        if (a >= UINT64_C(1) << 24) return "a sum of magnitudes is not exact in f32";
+        double score = (double)a * (double)a / (double)c;
+        if (score > best) best = score;
+        if (j == found.step) won = score;
     }
     if (found.inverse_step != steps[bits - 2u][found.step]) return "inverse_step is not in the table";
-    if (won < best * (1.0 - 1e-5)) return "a step with a smaller error was there";
+    if (won < best * (1.0 - 3e-6)) return "a step with a smaller error was there";
 
     double exact = (double)squares * (double)found.inverse_rms / inner;
     if (rule == OCTAVO_FORMAT_SCALE_LEAST_SQUARES) exact = inner / levels / (double)found.inverse_rms;
     double stored = (double)octavo_base_half_to_float(found.scale);
     if (exact >= 65520.0) return stored == 65504.0 ? NULL : "a large scale is not clamped";
     double unit = exact < 0x1p-14 ? 0x1p-24 : exp2(floor(log2(exact)) - 10.0);
-    return fabs(stored - exact) <= unit * 0.5 + exact * 1e-5 ? NULL : "the scale is not the nearest f16";
+    return fabs(stored - exact) <= unit * 0.5 + exact * 2e-4 ? NULL : "the scale is not the nearest f16";
 }
 
 START_TEST(rows_follow_the_contract) {
@@ -234,12 +326,14 @@ START_TEST(checksum) {
         sum = (sum ^ found.scale) * 16777619u;
         sum = (sum ^ octavo_base_float_bits(found.inverse_rms)) * 16777619u;
     }
-    ck_assert_msg(sum == 0x84df21b5u, "checksum 0x%08x", sum);
+    ck_assert_msg(sum == 0xa96080e5u, "checksum 0x%08x", sum);
 }
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {three_bits_reach_the_bar,
+    const TTest *tests[] = {widths_and_edges_are_of_the_steps,
+                            search_is_close_to_the_best_step,
+                            three_bits_reach_the_bar,
                             other_bits_and_dimensions,
                             rows_follow_the_contract,
                             codes_do_not_depend_on_the_scale,

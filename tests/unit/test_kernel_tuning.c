@@ -268,6 +268,55 @@ START_TEST(checked_in_module_has_the_arrays_of_its_source) {
 }
 END_TEST
 
+/* What a cache compiles on the least that Vulkan asks of a device, for each width of the codes. */
+static void check_append(uint32_t dim, uint32_t role) {
+    for (uint32_t i = 0; i < 6u; ++i) {
+        uint32_t bits = 2u + i % 3u, subgroup_size = i < 3u ? 0u : 32u;
+        octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, bits, bits);
+        octavo_gpu_pipeline_info append = octavo_kernel_append_info(&layout, role, subgroup_size);
+        bool both = role == OCTAVO_APPEND_BOTH;
+        check_pipeline(&append, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS + (both ? 1u : 0u));
+        ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_VALUE_PAD), dim);
+        ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_APPEND_ROLE), role);
+        ck_assert_uint_eq(append.required_subgroup_size, subgroup_size);
+        ck_assert_uint_gt(declared_bytes(&append), 4u * 17u * dim / 32u * 8u);
+        ck_assert_uint_le(declared_bytes(&append), FLOOR_SHARED_BYTES);
+    }
+}
+
+START_TEST(keys_and_values_go_together_where_they_can) {
+    octavo_device_snapshot few = {0}, enough = {0};
+    few.max_stage_storage_buffers = 4u;
+    enough.max_stage_storage_buffers = 5u;
+    octavo_packed_layout equal = octavo_packed_layout_make(1u, 8u, 120u, 128u, 3u, 3u);
+    octavo_packed_layout other_bits = octavo_packed_layout_make(1u, 8u, 128u, 128u, 4u, 3u);
+    octavo_packed_layout other_dim = octavo_packed_layout_make(1u, 8u, 192u, 128u, 3u, 3u);
+    ck_assert(octavo_kernel_appends_both(&enough, &equal) && !octavo_kernel_appends_both(&few, &equal));
+    ck_assert(!octavo_kernel_appends_both(&enough, &other_bits) && !octavo_kernel_appends_both(&enough, &other_dim));
+}
+END_TEST
+
+START_TEST(appends_use_subgroups_that_hold_a_row) {
+    static const struct {
+        uint32_t least, most, size;
+    } cases[] = {{4u, 4u, 0u}, {8u, 8u, 0u}, {8u, 32u, 16u}, {8u, 16u, 16u}, {32u, 64u, 32u}, {64u, 128u, 64u}};
+    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 192u, 3u, 3u);
+    octavo_packed_layout wide = octavo_packed_layout_make(1u, 8u, 200u, 192u, 3u, 3u);
+    for (uint32_t i = 0; i < COUNT(cases); ++i) {
+        octavo_device_snapshot s = {0};
+        s.min_subgroup_size = cases[i].least;
+        s.max_subgroup_size = cases[i].most;
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP, &layout),
+                          0u); /* without shuffles */
+        s.subgroup_operations = VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, 0u, &layout), 0u);
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP, &layout), cases[i].size);
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP, &wide),
+                          cases[i].size < 32u ? 0u : cases[i].size);
+    }
+}
+END_TEST
+
 /* What a plan of a variant compiles, for d 'dim', 3 bits. */
 static void check_pipelines(const usable_device *device, const octavo_kernel_variant *variant, uint32_t dim) {
     const octavo_device_snapshot *s = &device->snapshot;
@@ -277,10 +326,6 @@ static void check_pipelines(const usable_device *device, const octavo_kernel_var
     ck_assert(octavo_kernel_tune(s, variant, &shape, 0u, &tuning));
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&layout, variant, &tuning);
     octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(&layout, &tuning);
-    octavo_gpu_pipeline_info pack = octavo_kernel_pack_info(&layout);
-    check_pipeline(&pack, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
-    ck_assert_uint_eq(constant_of(&pack, OCTAVO_SPEC_VALUE_PAD), dim);
-    ck_assert_uint_eq(declared_bytes(&pack), 0u);
     ck_assert_uint_eq(walk.required_subgroup_size, tuning.subgroup_size);
     ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_LOCAL_SIZE), tuning.lanes);
     ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_ROWS), tuning.rows);
@@ -304,6 +349,7 @@ static void check_pipelines(const usable_device *device, const octavo_kernel_var
 
 START_TEST(other_kernels_obey_the_floor_of_vulkan) {
     for (uint32_t dim = 32u; dim <= 256u; dim += 32u) {
+        for (uint32_t role = OCTAVO_APPEND_KEYS; role <= OCTAVO_APPEND_BOTH; ++role) check_append(dim, role);
         for (uint32_t parts = 0; parts <= 2u; ++parts) {
             octavo_gpu_pipeline_info rotate = octavo_kernel_rotate_info(dim, 3u, parts);
             uint32_t rows = constant_of(&rotate, OCTAVO_SPEC_ROWS),
@@ -439,6 +485,8 @@ int main(void) {
     const TTest *tests[] = {numbers_obey_the_limits,
                             numbers_obey_the_floor_of_vulkan,
                             checked_in_module_has_the_arrays_of_its_source,
+                            keys_and_values_go_together_where_they_can,
+                            appends_use_subgroups_that_hold_a_row,
                             other_kernels_obey_the_floor_of_vulkan,
                             named_choices,
                             widest_shape_on_the_least_device,

@@ -1,0 +1,40 @@
+#include "attention/cache_order.h"
+
+#include <string.h>
+
+static void forget_layers(octavo_cache *cache) {
+    memset(cache->order.layer_used, 0, cache->info.layer_count * sizeof *cache->order.layer_used);
+}
+
+/* Whether what the cache remembers is of this recording. */
+static bool is_current(const octavo_cache *cache, const octavo_frame *frame, VkCommandBuffer command_buffer) {
+    const octavo_cache_order *order = &cache->order;
+    return order->number != 0u && order->command_buffer == command_buffer &&
+           octavo_gpu_frame_has_mark(frame, cache, order->number);
+}
+
+void octavo_cache_order_append(octavo_cache *cache, octavo_frame *frame, VkCommandBuffer command_buffer, uint32_t layer,
+                               bool copies) {
+    octavo_cache_order *order = &cache->order;
+    bool current = is_current(cache, frame, command_buffer);
+    if (!current || copies || order->layer_used[layer]) {
+        octavo_gpu_barrier(cache->device, command_buffer);
+        forget_layers(cache);
+    }
+    if (!current) {
+        order->command_buffer = command_buffer;
+        order->number = ++order->last_number;
+        octavo_gpu_frame_mark(frame, cache, order->number);
+    }
+    order->layer_used[layer] = true;
+}
+
+void octavo_cache_order_read(octavo_cache *cache, octavo_frame *frame, VkCommandBuffer command_buffer, uint32_t layer) {
+    octavo_gpu_dispatch_barrier(cache->device, command_buffer);
+    if (is_current(cache, frame, command_buffer)) forget_layers(cache);
+    cache->order.layer_used[layer] = true;
+}
+
+void octavo_cache_order_forget(octavo_cache *cache) {
+    cache->order.number = 0u;
+}

@@ -1,0 +1,516 @@
+#version 450
+// Appends tokens: rows of the caller's K or V tensor into the basis of the codes, quantised and packed into pages, or as
+// rows of an f16 window. A workgroup takes one entry (of codes: at most 32 tokens, all in one group of 32) of one KV head,
+// K or V. Each word of a page is written by one invocation of one workgroup: two sequences never share a writable page, two
+// entries never share a group. Only the word with a token's two scales has two writers, each with bits of its own.
+//
+// 8 rows (tokens) are worked on at a time, by 16 lanes each: of codes, row r takes the tokens at 4 r .. 4 r + 3 of the group
+// one after the other, so that a lane gathers their codes as the four bytes of a word.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#include "octavo_abi.h"
+#include "lib/elements.glsl"
+#include "lib/group_codes.glsl"
+#include "lib/half_bits.glsl"
+#include "lib/page_layout.glsl"
+#include "lib/rotation_parts.glsl"
+
+layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in; // OCTAVO_APPEND_LANES
+layout(constant_id = OCTAVO_SPEC_APPEND_ROLE) const uint ROLE = 0;
+layout(constant_id = OCTAVO_SPEC_APPEND_AHEAD) const uint LOADS_AHEAD = 1;
+
+#ifdef OCTAVO_APPEND_PAIR
+layout(set = 0, binding = OCTAVO_APPEND_PAIR_VALUES, std430) readonly buffer value_words { uint value_tensor[]; };
+#endif
+layout(set = 0, binding = OCTAVO_APPEND_TENSOR, std430) readonly buffer tensor_words { uint tensor[]; };
+layout(set = 0, binding = OCTAVO_APPEND_RECORDS, std430) readonly buffer record_words { float records[]; };
+layout(set = 0, binding = OCTAVO_APPEND_LISTS, std430) readonly buffer list_words { uint lists[]; };
+layout(set = 0, binding = OCTAVO_APPEND_POOL, std430) buffer pool_words { uint pool[]; };
+layout(push_constant) uniform push_block { octavo_append_push push; };
+
+const uint BITS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_BITS : KEY_BITS;
+const uint CHANNELS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_PAD : KEY_PAD;
+const uint LANES = OCTAVO_APPEND_LANES;
+const uint ROWS = LANES / 16u;
+const uint OWN = CHANNELS / 16u; // channels of a lane: own, own + 16, ..
+
+#include "lib/quantiser.glsl"
+
+const uint BIN_STRIDE = EDGES + 1u; // odd
+const uint COUNT_SHIFT = 22u;       // of a bin: sum of magnitudes, below 2^21, and their number above
+const uint GROUP_TOKENS = 4u * ROWS;
+const uint CODE_STRIDE = 17u * (CHANNELS / 32u); // gathered codes of a row
+#ifdef OCTAVO_SUBGROUP
+const uint ROW_STRIDE = CODE_STRIDE > BIN_STRIDE ? CODE_STRIDE : BIN_STRIDE; // a row's bins, then its codes
+const uint BINS_AT = 0u;
+#else
+const uint ROW_STRIDE = CHANNELS + OWN + BIN_STRIDE; // a row's values, then its codes; and its bins
+const uint BINS_AT = CHANNELS + OWN;
+#endif
+
+shared uint rows[ROWS * ROW_STRIDE];
+shared uint edges_below[EDGE_PLACES]; // how many edges are at or below a place
+shared float token_squares[GROUP_TOKENS], token_inverse[GROUP_TOKENS];
+shared int token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
+
+uint lane, row, own, head;
+uint page, first, count, source; // of the entry
+uint record_at, record_flags;
+bool of_values; // V
+uint dim, element, head_at, token_stride;
+float x[16];      // channel own + 16 i of the row
+float next[16];   // of the token that comes next
+uint row_token_0, row_token_step; // row r has the token row_token_0 + r * row_token_step of the entry,
+bool row_is_there;                // this one, if there is such a token
+uint gathered[8]; // codes of four tokens, a byte each: of channel own + 32 i in its low half, of 16 further in its high one
+
+bool has_token(uint r) {
+    return row_token_0 + r * row_token_step < count;
+}
+
+#include "lib/row_lanes.glsl"
+#include "lib/append_rotation.glsl"
+
+void read_entry(uint entry) {
+    page = lists[entry];
+    first = lists[entry + 1u];
+    count = lists[entry + 2u];
+    source = lists[entry + 3u] & 0x7fffffffu;
+    record_at = lists[entry + 4u];
+    record_flags = of_values ? 0u : lists[entry + 5u];
+    dim = of_values ? push.value_dim : push.key_dim;
+    element = of_values ? push.value_element : push.key_element;
+    token_stride = of_values ? push.value_token_stride : push.key_token_stride;
+    head_at = head * (of_values ? push.value_head_stride : push.key_head_stride);
+}
+
+uint tensor_word(uint at) {
+#ifdef OCTAVO_APPEND_PAIR
+    if (of_values) {
+        return value_tensor[at];
+    }
+#endif
+    return tensor[at];
+}
+
+// 0 for what is not there.
+float tensor_value(uint token, uint channel) {
+    const bool there = token < count && channel < dim;
+    const uint at = there ? head_at + (source + token) * token_stride + channel : 0u;
+    const float value = element_value(element, at, tensor_word(element_word(element, at)));
+    return there ? value : 0.0;
+}
+
+uint tile_at() {
+    return (page * push.head_count + head) * HEAD_WORDS + (of_values ? VALUE_TILE : 0u);
+}
+
+uint window_at(uint token) {
+    return page * push.head_count * HEAD_WORDS + ((first + token) * push.head_count + head) * WINDOW_HEAD_WORDS +
+           (of_values ? WINDOW_KEY_WORDS : 0u);
+}
+
+// K's scale is the low half of the word, V's the high half.
+void store_scale(uint token, uint scale) {
+    const uint at = (page * push.head_count + head) * HEAD_WORDS + SCALES + first + token, shift = of_values ? 16u : 0u;
+    atomicAnd(pool[at], 0xffff0000u >> shift);
+    atomicOr(pool[at], scale << shift);
+}
+
+// --- f16, as it came --------------------------------------------------------------------------------------------------
+
+uint raw_pair(uint token, uint channel) {
+    return half_bits(tensor_value(token, channel)) | (half_bits(tensor_value(token, channel + 1u)) << 16);
+}
+
+void write_raw_window() {
+    for (uint i = lane; i < count * (CHANNELS / 2u); i += LANES) {
+        const uint token = i / (CHANNELS / 2u), w = i % (CHANNELS / 2u);
+        pool[window_at(token) + w] = raw_pair(token, 2u * w);
+    }
+}
+
+void write_raw_keys() {
+    for (uint i = lane; i < count * (CHANNELS / 2u); i += LANES) {
+        const uint token = i % count, w = i / count; // neighbours write neighbour words
+        pool[tile_at() + tile_word(OCTAVO_TILE_TOKENS, first + token, w)] = raw_pair(token, 2u * w);
+    }
+}
+
+// Two tokens a word, whose other half stays what it was.
+void write_raw_values() {
+    const uint pair_first = first / 2u, pairs = (first + count + 1u) / 2u - pair_first;
+    for (uint i = lane; i < pairs * CHANNELS; i += LANES) {
+        const uint pair = pair_first + i / CHANNELS, channel = i % CHANNELS, token = 2u * pair - first;
+        const uint at = tile_at() + tile_word(CHANNELS, channel, pair);
+        uint low = half_bits(tensor_value(token, channel)), high = half_bits(tensor_value(token + 1u, channel)) << 16;
+        if (token >= count) {
+            low = pool[at] & 0xffffu;
+        }
+        if (token + 1u >= count) {
+            high = pool[at] & 0xffff0000u;
+        }
+        pool[at] = low | high;
+    }
+}
+
+void write_raw(bool to_window) {
+    if (to_window) {
+        write_raw_window();
+        return;
+    }
+    if (of_values) {
+        write_raw_values();
+    } else {
+        write_raw_keys();
+    }
+    for (uint token = lane; token < count; token += LANES) {
+        store_scale(token, 0u);
+    }
+}
+
+// --- codes --------------------------------------------------------------------------------------------------------------
+
+void place_edges() {
+    for (uint i = lane; i < EDGES; i += LANES) {
+        const uint end = i + 1u < EDGES ? edge_place(i + 1u) : EDGE_PLACES;
+        [[dont_unroll]] for (uint at = edge_place(i); at < end; ++at) {
+            edges_below[at] = i + 1u;
+        }
+    }
+    for (uint at = lane; at < edge_place(0u); at += LANES) {
+        edges_below[at] = 0u;
+    }
+}
+
+// Into next[]; 0 for what is not there.
+void load_row(uint token) {
+    const uint at = head_at + (source + token) * token_stride + own; // rows begin at whole words
+    const bool is_there = token < count;
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        next[i] = 0.0;
+    }
+    if (is_there && element == OCTAVO_ELEMENT_F32) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            next[i] = own + 16u * i < dim ? uintBitsToFloat(tensor_word(at + 16u * i)) : 0.0;
+        }
+    } else if (is_there) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            const uint channel = own + 16u * i;
+            next[i] = channel < dim ? element_value(element, own, tensor_word((at >> 1) + 8u * i)) : 0.0;
+        }
+    }
+    if (is_there && (record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            precise float centred = next[i] - records[record_at + head * CHANNELS + own + 16u * i];
+            next[i] = own + 16u * i < dim ? centred : 0.0;
+        }
+    }
+}
+
+void take_row(uint token, uint token_after) {
+    if (LOADS_AHEAD == 0u) {
+        load_row(token);
+    }
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        x[i] = next[i];
+    }
+    if (LOADS_AHEAD != 0u) {
+        load_row(token_after);
+    }
+}
+
+// T of the codec record. Barriers inside.
+void transform_row() {
+    const uint matrix = record_at + CHANNELS * (push.head_count + head * CHANNELS);
+    float sums[16];
+    publish_row();
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        sums[i] = 0.0;
+    }
+    [[dont_unroll]] for (uint j = 0u; j < CHANNELS; ++j) {
+        const float value = row_value(j / 16u, j % 16u);
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            precise float product = records[matrix + (own + 16u * i) * CHANNELS + j] * value;
+            precise float sum = sums[i] + product;
+            sums[i] = sum;
+        }
+    }
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        x[i] = sums[i];
+    }
+    row_barrier();
+}
+
+// The rows at token_0, token_0 + step, .. in the basis of the codes; returns the sum of squares of one's own, 1.
+// token_after: of the next call.
+float find_row(uint token_0, uint step, uint token_after) {
+    row_token_0 = token_0;
+    row_token_step = step;
+    row_is_there = has_token(row);
+    take_row(token_0 + row * step, token_after);
+    if ((record_flags & OCTAVO_ROTATE_HAS_TRANSFORM) != 0u) {
+        transform_row();
+    } else {
+        rotate_row();
+    }
+    float sum = 0.0;
+    if (row_works()) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            precise float square = x[i] * x[i];
+            precise float more = sum + square;
+            sum = more;
+        }
+    }
+    return row_sum(sum);
+}
+
+// 2., 3. x becomes t, 0 for a special row.
+float scale_row(float squares) {
+    if (!row_works()) {
+        return 0.0;
+    }
+    const bool special = is_not_finite(squares) || squares < OCTAVO_SQUARES_MIN;
+    const float inverse = special ? 0.0 : find_inverse_rms(squares), factor = inverse * OCTAVO_MAGNITUDE_ONE;
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        precise float scaled = x[i] * factor;
+        x[i] = scaled;
+    }
+    if (special) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            x[i] = 0.0;
+        }
+    }
+    return inverse;
+}
+
+// 5. Of step `own`, from the sums in the bins.
+uint own_key(uint bins_at) {
+    const uint all = rows[bins_at] + rows[bins_at + 1u], width = step_width(own);
+    uint inner = all & ((1u << COUNT_SHIFT) - 1u), levels = all >> COUNT_SHIFT;
+    [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
+        const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
+        const uint above = rows[bins_at + edges_below[place]];
+        inner += 2u * (above & ((1u << COUNT_SHIFT) - 1u));
+        levels += 8u * t * (above >> COUNT_SHIFT);
+    }
+    return step_key(float(inner), float(levels), own);
+}
+
+// 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
+// all above.
+uint choose_step() {
+    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * STEP_EDGES + 1u;
+    uint sum = 0u;
+    for (uint i = own; i < BIN_STRIDE; i += 16u) {
+        rows[bins_at + i] = 0u;
+    }
+    row_barrier();
+    if (row_is_there) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            const uint bits = magnitude_bits(x[i]);
+            const uint place = (bits >> OCTAVO_EDGE_SHIFT) - (MAGNITUDE_BITS >> OCTAVO_EDGE_SHIFT);
+            atomicAdd(rows[bins_at + edges_below[min(place, EDGE_PLACES - 1u)]], bits - MAGNITUDE_BITS + (1u << COUNT_SHIFT));
+        }
+    }
+    row_barrier();
+    if (row_works()) {
+        [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
+            sum += rows[own_bins + t];
+        }
+    }
+    sum = row_sum_above(sum);
+    if (row_works()) {
+        [[unroll]] for (uint t = STEP_EDGES; t > 0u; --t) {
+            sum += rows[own_bins + t - 1u];
+            rows[own_bins + t - 1u] = sum;
+        }
+    }
+    row_barrier();
+    const uint key = row_works() ? own_key(bins_at) : 0u;
+    return 15u - (row_largest(key) & 15u);
+}
+
+// 6. Of the token that is byte `pass` of the row's words.
+void find_codes(float factor, uint pass) {
+    int inner = 0, levels = 0;
+    if (row_works()) {
+        [[unroll]] for (uint i = 0u; i < OWN; i += 2u) {
+            uint codes[2];
+            [[unroll]] for (uint n = 0u; n < 2u; ++n) {
+                codes[n] = code_of(x[i + n], factor);
+                const int level = 2 * int(codes[n]) + 1 - (1 << int(BITS));
+                inner += signed_magnitude(x[i + n]) * level;
+                levels += level * level;
+            }
+            gathered[i / 2u] |= (codes[0] | (codes[1] << 4)) << (8u * pass);
+        }
+    }
+    inner = row_sum(inner);
+    if (of_values) { // a key's scale needs none
+        levels = row_sum(levels);
+    }
+    if (own == 0u) {
+        token_inner[4u * row + pass] = inner;
+        token_levels[4u * row + pass] = levels;
+    }
+}
+
+void gather_codes(float squares, uint pass) {
+    const uint place = 4u * row + pass;
+    const float inverse = scale_row(squares);
+    const uint step = choose_step();
+    const float factor = inverse == 0.0 ? 0.0 : inverse_step(step) * (1.0 / OCTAVO_MAGNITUDE_ONE);
+    if (own == 0u) {
+        token_squares[place] = squares;
+        token_inverse[place] = inverse;
+    }
+    find_codes(factor, pass);
+    row_barrier();
+}
+
+// 7. Of the token at `place` of the group.
+uint find_scale(uint place) {
+    const float squares = token_squares[place], inverse = token_inverse[place];
+    const float inner = float(token_inner[place]) * (0.5 / OCTAVO_MAGNITUDE_ONE), levels = 0.25 * float(token_levels[place]);
+    precise float numerator = of_values ? inner : squares * inverse;
+    precise float denominator = of_values ? inverse * levels : inner;
+    return is_not_finite(squares) ? OCTAVO_SCALE_NAN : inverse == 0.0 ? 0u : half_quotient(numerator, denominator);
+}
+
+// Channels 32 g + c and 16 further, of the tokens at 4 r .. of the group, a byte each.
+uint gathered_place(uint r, uint g, uint c) {
+    return r * ROW_STRIDE + 17u * g + c;
+}
+
+void store_keys() {
+    for (uint i = lane; i < 32u * (CHANNELS / 32u); i += LANES) {
+        const uint place = i % 32u, g = i / 32u, token = place - first % 32u, shift = 8u * (place & 3u);
+        uint codes[8], words[4];
+        [[unroll]] for (uint c = 0u; c < 4u; ++c) {
+            uint pairs = 0u;
+            [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+                pairs |= ((rows[gathered_place(place / 4u, g, 4u * c + n)] >> shift) & 0xffu) << (8u * n);
+            }
+            codes[c] = pairs & 0x0f0f0f0fu;
+            codes[c + 4u] = (pairs >> 4) & 0x0f0f0f0fu;
+        }
+        words_of_codes(BITS, codes, words);
+        if (token < count) {
+            [[unroll]] for (uint w = 0u; w < BITS; ++w) {
+                pool[tile_at() + tile_word(OCTAVO_TILE_TOKENS, first + token, g * BITS + w)] = words[w];
+            }
+        }
+    }
+}
+
+// Bytes of code word c of the group that belong to tokens of this entry.
+uint own_bytes(uint c) {
+    uint bytes = 0u;
+    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+        bytes |= 4u * c + i - first % 32u < count ? 0xffu << (8u * i) : 0u;
+    }
+    return bytes;
+}
+
+// A channel's words of this group keep the codes of the tokens that were there.
+void store_values() {
+    for (uint channel = lane; channel < CHANNELS; channel += LANES) {
+        uint codes[8], words[4];
+        [[unroll]] for (uint c = 0u; c < 8u; ++c) {
+            const uint pairs = rows[gathered_place(c, channel / 32u, channel % 16u)];
+            codes[c] = (pairs >> (4u * (channel / 16u & 1u))) & 0x0f0f0f0fu;
+        }
+        const uint at = tile_at() + tile_word(CHANNELS, channel, first / 32u * BITS);
+        if (count == 32u) {
+            words_of_codes(BITS, codes, words);
+        } else {
+            uint mask[4], own_codes[8];
+            [[unroll]] for (uint c = 0u; c < 8u; ++c) {
+                own_codes[c] = own_bytes(c) & (((1u << BITS) - 1u) * 0x01010101u);
+                codes[c] &= own_codes[c];
+            }
+            words_of_codes(BITS, codes, words);
+            words_of_codes(BITS, own_codes, mask);
+            [[unroll]] for (uint w = 0u; w < BITS; ++w) {
+                words[w] |= pool[at + w * CHANNELS] & ~mask[w];
+            }
+        }
+        [[unroll]] for (uint w = 0u; w < BITS; ++w) {
+            pool[at + w * CHANNELS] = words[w];
+        }
+    }
+}
+
+void store_codes() {
+    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+        rows[gathered_place(row, i, own)] = gathered[i];
+    }
+    barrier();
+    if (of_values) {
+        store_values();
+    } else {
+        store_keys();
+    }
+    const uint place = LANES - 1u - lane, token = place - first % 32u;
+    if (place < GROUP_TOKENS && token < count) {
+        store_scale(token, find_scale(place));
+    }
+}
+
+// A row that is not finite is NaN in all channels, as its codes are.
+void store_window(float squares, uint token) {
+    publish_row();
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        const uint low = half_bits(x[i]), high = half_bits(row_value(i, own ^ 1u));
+        if (token < count && (own & 1u) == 0u) {
+            pool[window_at(token) + own / 2u + 8u * i] = is_not_finite(squares) ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
+        }
+    }
+    row_barrier();
+}
+
+// Row r of a pass is token 4 r + pass of the group, or, for a window, token 8 pass + r of the entry.
+void write_rows(bool to_window, uint seed) {
+    const uint slot = first % 32u, step = to_window ? 1u : 4u;
+    // one token has one byte of each word of codes, more may have all
+    const bool is_single = !to_window && count == 1u;
+    const uint pass_first = is_single ? slot & 3u : 0u;
+    const uint pass_end = is_single ? pass_first + 1u : to_window ? (count + ROWS - 1u) / ROWS : 4u;
+    if (LOADS_AHEAD != 0u) {
+        load_row(step * row + pass_first - (to_window ? 0u : slot));
+    }
+    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+        gathered[i] = 0u;
+    }
+    place_edges();
+    find_signs(seed);
+    [[dont_unroll]] for (uint pass = pass_first; pass < pass_end; ++pass) {
+        const uint token_0 = to_window ? ROWS * pass : pass - slot, token = token_0 + step * row;
+        const float squares = find_row(token_0, step, pass + 1u < pass_end ? token + (to_window ? ROWS : 1u) : count);
+        if (to_window) {
+            store_window(squares, token);
+        } else {
+            gather_codes(squares, pass);
+        }
+    }
+    if (!to_window) {
+        store_codes();
+    }
+}
+
+void main() {
+    lane = find_lane();
+    row = lane / 16u;
+    own = lane % 16u;
+    head = gl_WorkGroupID.y;
+    of_values = ROLE == OCTAVO_APPEND_VALUES || (ROLE == OCTAVO_APPEND_BOTH && gl_WorkGroupID.z == 1u);
+    const uint entry = gl_WorkGroupID.x * OCTAVO_APPEND_ENTRY_WORDS;
+    read_entry(entry);
+    const bool to_window = lists[entry + 3u] != source;
+    if (BITS == 16u) {
+        write_raw(to_window);
+        return;
+    }
+    write_rows(to_window, lists[entry + 6u]);
+}
