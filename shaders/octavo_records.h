@@ -14,6 +14,7 @@
 #define OCTAVO_SPEC_LOGITS 7 /* OCTAVO_LOGITS_: what logits go through beside scale and mask */
 #define OCTAVO_LOGITS_SOFTCAP 1u
 #define OCTAVO_LOGITS_UNIFORM 2u /* rows that see nothing are means */
+#define OCTAVO_SPEC_TEAMS 8 /* subgroups of a workgroup, each with tiles of its own */
 #define OCTAVO_SPEC_LOCAL_SIZE 253
 
 /* --- bindings, set 0 ------------------------------------------------------------------------------------------ */

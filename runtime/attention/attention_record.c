@@ -241,7 +241,7 @@ static octavo_status record_slice(slice_recorder *recorder) {
     if (status != OCTAVO_SUCCESS) return status;
 
     octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
-    if (plan->variant->fused) return record_walk(recorder);
+    if (plan->tuning.fused) return record_walk(recorder);
     status = record_rotate(recorder);
     octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
     if (status == OCTAVO_SUCCESS) status = record_walk(recorder);

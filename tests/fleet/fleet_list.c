@@ -97,7 +97,7 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
             octavo_gpu_pipeline_info rotate =
                 octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
             octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(shape->layout, &tuning);
-            if (!variant->fused) { /* a fused one does what these do */
+            if (!tuning.fused) { /* a fused one does what these do */
                 add(list, &rotate, name, chosen);
                 add(list, &merge, name, chosen);
             }
