@@ -72,8 +72,9 @@ const bool INT_KEYS = KEY_BITS < 16u;
 const bool INT_VALUES = VALUE_BITS < 16u;
 const uint QUERY_WORDS = INT_KEYS ? PARTS * KEY_PAD / 4u : KEY_PAD;
 const uint WEIGHT_WORDS = INT_VALUES ? 32u : 128u;
-// A lane has the keys of its quad in registers at once: those of the next tile are on their way during the softmax.
-const bool PIPELINED = INT_KEYS && TOKENS == 4u && PASSES == 1u && KEY_PAD <= 128u;
+// Few rows leave registers for all keys of a quad, those of the next tile on their way during the softmax, and for values
+// that are loaded before the scores.
+const bool PIPELINED = INT_KEYS && ROWS <= 2u && TOKENS == 4u && PASSES == 1u && KEY_PAD <= 128u;
 #else
 const bool INT_KEYS = false;
 const bool INT_VALUES = false;
@@ -92,7 +93,7 @@ const uint RESULTS = TEAMS * ROWS * VALUE_PAD;
 shared uvec4 shared_query[ROWS * QUERY_WORDS / 4u + 8u];  // [row][part][word], or floats; and what a last chunk may read
 shared float shared_row_scale[ROWS];
 shared float shared_row_mean[ROWS];
-shared int shared_row_position[ROWS];
+shared ivec2 shared_row_place[ROWS]; // position; 1: sees no key by the mask
 #ifdef OCTAVO_INT_DOT
 shared int shared_row_offset[ROWS];
 #endif
@@ -151,7 +152,6 @@ void update_sum(uint k, float factor, float term) {
 }
 
 #include "lib/share_list.glsl"
-#include "lib/share_tiles.glsl"
 
 // What a row's logits go through.
 struct row_rule {
@@ -164,8 +164,8 @@ row_rule load_rule(uint row) {
     row_rule rule;
     rule.scale = shared_row_scale[row];
     rule.mean = shared_row_mean[row];
-    rule.position = shared_row_position[row];
-    rule.empty = mask_row_is_empty(push.mask, rule.position, sequence.key_count);
+    rule.position = shared_row_place[row].x;
+    rule.empty = shared_row_place[row].y != 0;
     return rule;
 }
 
@@ -320,7 +320,7 @@ void load_first_keys(uint page) {
 // next_page: of the tile that this team walks next, if has_next.
 void walk_tile(uint page, uint token_first, bool edge, bool has_next, uint next_page) {
     const uint base = page_base(page);
-    if (EARLY_VALUES) {
+    if (PIPELINED) {
         load_first_values(base + VALUE_TILE);
     }
     for (uint pass = 0u; pass < PASSES; ++pass) {
@@ -348,7 +348,7 @@ void walk_tile(uint page, uint token_first, bool edge, bool has_next, uint next_
             finish_quad(k, token_first, edge, quad, scales, logs);
         }
     }
-    if (!EARLY_VALUES) {
+    if (!PIPELINED) {
         load_first_values(base + VALUE_TILE); // the loads overlap with the softmax
     }
     team_barrier();
@@ -420,7 +420,8 @@ void write_partial(uint partial) {
 void start_rows() {
     for (uint row = team_lane; row < ROWS; row += LANES) {
         if (team == 0u) {
-            shared_row_position[row] = sequence.position + int((tile.row_first + row) / push.group);
+            const int position = sequence.position + int((tile.row_first + row) / push.group);
+            shared_row_place[row] = ivec2(position, mask_row_is_empty(push.mask, position, sequence.key_count) ? 1 : 0);
         }
         shared_row_max[team_parity(0u) + row] = UNSEEN;
     }
@@ -465,29 +466,38 @@ void finish_team() {
     }
 }
 
+// Tiles [begin, end) of a range; the keys of the first one are on their way if is_loaded.
+void walk_tiles(octavo_tile_range range, uint begin, uint end, bool is_loaded) {
+    uint page = lists[range.pages + min(begin, range.count - 1u)]; // the next one is always on its way
+    if (begin < end && !is_loaded) {
+        load_first_keys(page);
+    }
+    [[dont_unroll]] for (uint t = begin; t < end; ++t) {
+        const uint next = lists[range.pages + min(t + 1u, range.count - 1u)];
+        walk_tile(page, (range.first + t) * OCTAVO_TILE_TOKENS, range.kind == OCTAVO_RUN_EDGE, t + 1u < end, next);
+        page = next;
+    }
+}
+
 void walk_share(octavo_share share) {
     // teams take stretches of the tiles; the first one, which has the least of them, the window too
     const uint begin = share.tile_count * team / TEAMS, end = share.tile_count * (team + 1u) / TEAMS;
-    tile_place place;
-    if (begin < end) { // the first codes are on their way while the query is made
-        place = seek_tile(share, begin);
-        load_first_keys(place.page);
+    const bool is_loaded = PIPELINED && begin < min(end, share.range.count);
+    if (is_loaded) { // while the query is made
+        load_first_keys(lists[share.range.pages + begin]);
     }
     load_query();
     start_rows();
     barrier();
-    [[dont_unroll]] for (uint n = begin; n < end; ++n) {
-        const uint page = place.page, token_first = (place.range.first + place.tile) * OCTAVO_TILE_TOKENS;
-        const bool edge = place.range.kind == OCTAVO_RUN_EDGE, has_next = n + 1u < end;
-        if (has_next) {
-            advance_tile(place);
-        }
-        walk_tile(page, token_first, edge, has_next, place.page);
-    }
-    for (uint r = 0u; r < share.range_count && team == 0u; ++r) {
-        const octavo_tile_range window = load_range(share.range_first + r);
-        if (window.kind == OCTAVO_RUN_WINDOW) {
-            walk_window(window, tile.row_count);
+    uint passed = 0u; // tiles of the ranges before
+    [[dont_unroll]] for (uint r = 0u; r < share.range_count; ++r) {
+        const octavo_tile_range range = load_range(share.range_first + r);
+        if (range.kind != OCTAVO_RUN_WINDOW) {
+            const uint count = range.count, first = clamp(begin, passed, passed + count);
+            walk_tiles(range, first - passed, clamp(end, passed, passed + count) - passed, is_loaded && passed <= begin && begin < passed + count);
+            passed += count;
+        } else if (team == 0u) {
+            walk_window(range, tile.row_count);
         }
     }
     finish_team();

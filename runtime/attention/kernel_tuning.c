@@ -26,8 +26,17 @@ typedef struct tuning_row {
 static const tuning_row nvidia = {32u, 4u, 8u, 4u, 12u, 8u, 81920u, 40u, UINT64_C(1) << 34};
 static const tuning_row amd = {32u, 4u, 8u, 2u, 8u, 8u, 65536u, 40u, UINT64_C(1) << 33};
 static const tuning_row intel = {8u, 4u, 4u, 1u, 16u, 16u, 131072u, 32u, UINT64_C(1) << 31};
-static const tuning_row software = {32u, 2u, 4u, 2u, 4u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
+static const tuning_row software = {32u, 1u, 4u, 2u, 4u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
 static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(1) << 29};
+
+/* Int8 parts of a query value: two, 15 bits. One, 8 bits, takes 4 % off the time of one query head for each KV head and
+ * 12 to 15 % off that of two to eight (H200, 1048576 tokens, 3 bits), and its error grows with the logits where that of
+ * two falls: of d 128 and N(0, 1) data, beside the codec's own 0.21 to 0.6,
+ *
+ *   deviation of the logits   0.3      1       2       4       8
+ *   8 bits                    2.8e-3   8.0e-3  1.3e-2  1.6e-2  2.2e-2
+ *   15 bits                   2.0e-3   4.6e-3  5.4e-3  1.7e-3  4.8e-4 */
+#define QUERY_PARTS 2u
 
 /* llvmpipe ends all loops of an invocation after 65535 iterations in total, without a word (gallivm:
  * LP_MAX_TGSI_LOOP_ITERATIONS); a tile takes thirty to six hundred. */
@@ -75,7 +84,7 @@ static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const oc
     words += int_dot ? 32u + 4u + 8u : 0u;                /* weight maxima, scales, sums of two tiles */
     uint32_t results = tuning->teams * tuning->rows * layout->value_dim_padded;
     uint32_t prepared = tuning->fused ? (tuning->rows + 1u) * layout->key_dim_padded : 0u;
-    uint32_t shared = tuning->rows * (query_words + 3u + (int_dot ? 1u : 0u)); /* rules, offset */
+    uint32_t shared = tuning->rows * (query_words + 4u + (int_dot ? 1u : 0u)); /* rules, offset */
     if (tuning->fused) shared += tuning->rows * 5u + 1u;                       /* places, sums, arrivals */
     uint32_t apart = 32u + 64u;                                                /* end of the query, window tokens */
     return 4u *
@@ -211,7 +220,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     if (team_lanes < 4u || team_lanes > 128u || !is_power_of_two(team_lanes)) return false;
     if (team_lanes > snapshot->max_compute_work_group_invocations) return false;
     tuning->subgroup_size = variant->one_subgroup ? team_lanes : 0u;
-    tuning->query_parts = octavo_kernel_int_query(variant, layout) ? 2u : 0u;
+    tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
     tuning->tokens = row->tokens;
     uint32_t rows_min = team_lanes > 32u ? team_lanes / 32u : 1u;
     uint32_t wanted = shape->phase == OCTAVO_PHASE_PREFILL ? row->rows_max : power_of_two_at_least(shape->group);

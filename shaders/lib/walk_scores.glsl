@@ -53,31 +53,53 @@ void unpack_keys() {
     }
 }
 
-const uint SCORE_ROWS = LANE_ROWS <= 2u ? LANE_ROWS : 1u; // rows whose sums are in registers at once
+// Few rows have their sums, and those of both parts, in registers at once; more are taken one by one, part by part.
+const bool FEW_ROWS = LANE_ROWS <= 2u;
+const uint SCORE_ROWS = FEW_ROWS ? LANE_ROWS : 1u;
+const uint SCORE_PARTS = FEW_ROWS ? PARTS : 1u;
+const uint SCORE_SUMS = SCORE_ROWS * SCORE_PARTS;
 
-// Dots of key_codes with the rows k_first .. + SCORE_ROWS of this lane.
-void score_rows(uint k_first, uint quad, uint first, uint chunk) {
-    int sums[SCORE_ROWS * PARTS * TOKENS];
-    [[unroll]] for (uint n = 0u; n < SCORE_ROWS * PARTS * TOKENS; ++n) {
-        sums[n] = 0;
-    }
+int score_sums[SCORE_SUMS * TOKENS]; // [row][part][token]
+
+// Adds the dots of key_codes with the parts part_first .. + SCORE_PARTS of rows k_first .. + SCORE_ROWS of this lane.
+void add_scores(uint k_first, uint part_first, uint chunk) {
     [[unroll]] for (uint i = 0u; i < CHUNK_GROUPS * 2u; ++i) {
-        [[unroll]] for (uint n = 0u; n < SCORE_ROWS * PARTS; ++n) {
-            const uint query_at = row_of(k_first + n / PARTS) * QUERY_WORDS + (n % PARTS) * (KEY_PAD / 4u);
+        [[unroll]] for (uint n = 0u; n < SCORE_SUMS; ++n) {
+            const uint part = part_first + n % SCORE_PARTS;
+            const uint query_at = row_of(k_first + n / SCORE_PARTS) * QUERY_WORDS + part * (KEY_PAD / 4u);
             const uvec4 q = shared_query[query_at / 4u + chunk * 8u + i];
             [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
                 [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-                    sums[n * TOKENS + t] = dot_s8(key_codes[t * CHUNK_GROUPS * 8u + i * 4u + c], q[c], sums[n * TOKENS + t]);
+                    const uint at = n * TOKENS + t;
+                    score_sums[at] = dot_s8(key_codes[t * CHUNK_GROUPS * 8u + i * 4u + c], q[c], score_sums[at]);
                 }
             }
+        }
+    }
+}
+
+// Dots of key_codes with the rows k_first .. + SCORE_ROWS of this lane.
+void score_rows(uint k_first, uint quad, uint first, uint chunk) {
+    [[unroll]] for (uint n = 0u; n < SCORE_SUMS * TOKENS; ++n) {
+        score_sums[n] = 0;
+    }
+    if (SCORE_PARTS == PARTS) {
+        add_scores(k_first, 0u, chunk);
+    } else {
+        [[dont_unroll]] for (uint part = 0u; part < PARTS; ++part) {
+            [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+                score_sums[t] *= 128; // the low part counts once, the high part 128 times
+            }
+            add_scores(k_first, part, chunk);
         }
     }
     [[unroll]] for (uint k = 0u; k < SCORE_ROWS; ++k) {
         const uint at = team_row(row_of(k_first + k)) * 32u + quad;
         uvec4 x = uvec4(0u);
-        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) { // the low part counts once, the high part 128 times
-            const int high = sums[k * PARTS * TOKENS + t], low = sums[(k * PARTS + PARTS - 1u) * TOKENS + t];
-            x[t] = uint(2 * (PARTS == 1u ? high : 128 * high + low));
+        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+            const int high = score_sums[k * SCORE_PARTS * TOKENS + t];
+            const int low = score_sums[(k * SCORE_PARTS + SCORE_PARTS - 1u) * TOKENS + t];
+            x[t] = uint(2 * (SCORE_PARTS == 1u ? high : 128 * high + low));
         }
         if (TOKENS == 4u) {
             shared_logits[at] = chunk > 0u ? shared_logits[at] + x : x;

@@ -109,9 +109,6 @@ void add_channel_float(uint tile, uint i) {
     }
 }
 
-// Few rows leave registers for values that are loaded before the scores.
-const bool EARLY_VALUES = PIPELINED && ROWS <= 2u;
-
 // What add_values wants first from memory.
 void load_first_values(uint tile) {
 #ifdef OCTAVO_INT_DOT

@@ -13,8 +13,8 @@
 #define RANDOM_PROBLEMS 2u
 #define WORK_LIMIT_POWER 21
 
-/* What a variant runs in when nothing is said, and the other number of dispatches, where a variant has both. */
-static const char *const forms[] = {NULL, "dispatches=3", "dispatches=1"};
+/* The dispatches of a call, where a variant has a choice; a workgroup of several subgroups, where it has them. */
+static const char *const forms[] = {"dispatches=1 lanes=32\ndispatches=1", "dispatches=3"};
 #define FORM_COUNT (sizeof forms / sizeof forms[0])
 
 static bool has_form(const char *variant, size_t form) {

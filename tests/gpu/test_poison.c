@@ -94,7 +94,7 @@ static void attend(gpu_fixture *fixture, octavo_attention *plan, octavo_sequence
 }
 
 /* In one dispatch or in three: round by round, the matrix variants only the first time. */
-static const char *const forms[] = {"dispatches=1", "dispatches=3"};
+static const char *const forms[] = {"dispatches=1 lanes=32\ndispatches=1", "dispatches=3"};
 #define FORM_COUNT 2u
 
 /* NULL when the variant cannot run here. */

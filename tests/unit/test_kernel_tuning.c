@@ -385,8 +385,8 @@ static const expected_choice table[] = {
     {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 4u, true},
     {FABRICATED_HOPPER, "matrix", "matrix", 32u, 12u, 4u, 8u, 0u, false},
     {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 4u, true},
-    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 2u, 4u, 4u, 2u, false},
-    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 2u, 4u, 4u, 2u, false},
+    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 1u, 4u, 4u, 2u, false},
+    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 1u, 4u, 4u, 2u, false},
 };
 
 START_TEST(named_choices) {
