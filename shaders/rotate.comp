@@ -27,6 +27,7 @@ float row_mean; // of row lane / LANES_PER_ROW
 uint lane;
 
 #include "lib/rotation.glsl"
+#include "lib/query_parts.glsl"
 
 void load_rows(uint first) {
     for (uint i = lane; i < ROW_COUNT * ROW_CHANNELS; i += gl_WorkGroupSize.x) {
@@ -126,19 +127,16 @@ void write_query_int(uint first) {
     barrier();
     const bool finite = row_largest[r] < 0x7f800000u;
     const float largest = finite ? uintBitsToFloat(row_largest[r]) : 0.0;
-    const float steps = PARTS == 1u ? 127.0 : 16256.0; // 127 * 128
-    const float to_integer = largest > 1.0e-30 ? steps / largest : 0.0;
+    const float to_integer = largest > 1.0e-30 ? QUERY_STEPS / largest : 0.0;
     const uint at = query_place(first + r, PARTS * ROW_CHANNELS / 4u);
     int sum = 0;
     for (uint w = l; w < ROW_CHANNELS / 4u; w += LANES_PER_ROW) {
-        uint high_word = 0u, low_word = 0u;
-        for (uint b = 0u; b < 4u; ++b) {
-            const int x = finite ? int(round(rows[r * ROW_CHANNELS + 4u * w + b] * to_integer)) : 0;
-            const int high = PARTS == 1u ? x : (x + 64) >> 7;
-            sum += x;
-            high_word |= (uint(high) & 0xffu) << (8u * b);
-            low_word |= (uint(x - 128 * high) & 0xffu) << (8u * b);
+        uint high_word, low_word;
+        vec4 x;
+        [[unroll]] for (uint b = 0u; b < 4u; ++b) {
+            x[b] = finite ? rows[r * ROW_CHANNELS + 4u * w + b] * to_integer : 0.0;
         }
+        sum += query_parts_of(x, high_word, low_word);
         if (first + r < push.row_count) {
             scratch[at + OCTAVO_ROW_HEADER_WORDS + w] = high_word;
             if (PARTS > 1u) {
@@ -149,8 +147,7 @@ void write_query_int(uint first) {
     atomicAdd(row_sums[r], sum);
     barrier();
     if (l == 0u && first + r < push.row_count) {
-        // half of it: the walk's dots are of twice the levels
-        const float scale = finite ? 0.5 * push.scale * (largest / steps) : uintBitsToFloat(0x7fc00000u);
+        const float scale = finite ? query_row_scale(push.scale, largest) : uintBitsToFloat(0x7fc00000u);
         scratch[at + OCTAVO_QUERY_SCALE] = floatBitsToUint(scale);
         scratch[at + OCTAVO_QUERY_OFFSET] = uint(int((1u << (BITS & 15u)) - 1u) * row_sums[r]);
         scratch[at + OCTAVO_QUERY_MEAN] = floatBitsToUint(row_mean * push.scale);

@@ -13,6 +13,15 @@ octavo_variant(NAME walk_int_shared SOURCE walk.comp PUSH octavo_attention_push 
 octavo_variant(NAME walk_f32_subgroup SOURCE walk.comp PUSH octavo_attention_push DEFINES OCTAVO_SUBGROUP=1 NEEDS subgroup)
 octavo_variant(NAME walk_f32_shared SOURCE walk.comp PUSH octavo_attention_push)
 
+# The same in one dispatch, where a device binds so many buffers: for decoding.
+octavo_variant(NAME fused_int_subgroup SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7
+               DEFINES OCTAVO_FUSED=1 OCTAVO_INT_DOT=1 OCTAVO_SUBGROUP=1 NEEDS int_dot subgroup)
+octavo_variant(NAME fused_int_shared SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7
+               DEFINES OCTAVO_FUSED=1 OCTAVO_INT_DOT=1 NEEDS int_dot)
+octavo_variant(NAME fused_f32_subgroup SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7
+               DEFINES OCTAVO_FUSED=1 OCTAVO_SUBGROUP=1 NEEDS subgroup)
+octavo_variant(NAME fused_f32_shared SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7 DEFINES OCTAVO_FUSED=1)
+
 octavo_variant(NAME walk_matrix SOURCE walk_matrix.comp PUSH octavo_attention_push BINDINGS 7 GLSLANG 14
                NEEDS subgroup cooperative_matrix float16)
 octavo_variant(NAME walk_matrix_emulated SOURCE walk_matrix.comp PUSH octavo_attention_push BINDINGS 7

@@ -5,11 +5,14 @@
 //
 // OCTAVO_INT_DOT: scores are integer dots of codes with the query in int8 parts, values integer dots of codes with the
 // softmax weights times the tokens' V scales in uint8, one scale for each 32 tokens. Else everything is f32.
-// OCTAVO_SUBGROUP: the workgroup is one subgroup. Else reductions go through shared memory.
+// OCTAVO_SUBGROUP: a team is one subgroup. Else it is the workgroup, and reductions go through shared memory.
+// OCTAVO_FUSED: the workgroup prepares its query rows itself, its teams walk the tiles of a share and merge their results,
+// and the last workgroup that arrives at a query tile finishes it: one dispatch. Else a workgroup is one team, rotate.comp
+// comes before and merge.comp after.
 //
 // A lane owns four neighbour tokens (a quad) for scores, TOKENS of them at once, and the channels lane, lane + LANES, ..
-// for values, TOKENS of them at once. It unpacks their codes into registers and then loops over the rows: the code stays
-// small enough for instruction caches and does not grow with the rows. All state of rows is in shared memory.
+// for values, TOKENS of them at once. It unpacks their codes into registers and then takes one or two rows at a time: the
+// code stays small enough for instruction caches and does not grow with the rows. All state of rows is in shared memory.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
@@ -20,6 +23,12 @@
 #ifdef OCTAVO_INT_DOT
 #include "lib/int_dot.glsl"
 #endif
+#ifdef OCTAVO_FUSED
+#include "lib/elements.glsl"
+#define ACROSS_WORKGROUPS coherent
+#else
+#define ACROSS_WORKGROUPS
+#endif
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
 layout(constant_id = OCTAVO_SPEC_ROWS) const uint ROWS = 4;
@@ -28,17 +37,30 @@ layout(constant_id = OCTAVO_SPEC_TOKENS) const uint TOKENS = 1;
 layout(constant_id = OCTAVO_SPEC_QUERY_PARTS) const uint PARTS = 2;
 #endif
 
+#if defined(OCTAVO_FUSED) && defined(OCTAVO_SUBGROUP)
+layout(constant_id = OCTAVO_SPEC_TEAMS) const uint TEAMS = 1;
+#else
+const uint TEAMS = 1u;
+#endif
+
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_words { uint pool[]; };
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_parts { uvec4 pool4[]; };
 layout(set = 0, binding = OCTAVO_WALK_LISTS, std430) readonly buffer list_words { uint lists[]; };
-layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) buffer scratch_words { uint scratch[]; };
+layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) ACROSS_WORKGROUPS buffer scratch_words { uint scratch[]; };
+#ifdef OCTAVO_FUSED
+layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) ACROSS_WORKGROUPS buffer scratch_quads { vec4 scratch4[]; };
+layout(set = 0, binding = OCTAVO_WALK_QUERIES, std430) readonly buffer query_words { uint queries[]; };
+layout(set = 0, binding = OCTAVO_WALK_RECORDS, std430) readonly buffer record_words { float records[]; };
+layout(set = 0, binding = OCTAVO_WALK_OUTPUT, std430) buffer output_words { uint tensor[]; };
+layout(set = 0, binding = OCTAVO_WALK_LSE, std430) writeonly buffer lse_words { float lse[]; };
+#endif
 layout(push_constant) uniform push_block { octavo_attention_push push; };
 
-const uint LANES = gl_WorkGroupSize.x;
-const uint QUADS = LANES < 32u ? LANES : 32u; // quads scored at once
-const uint PASSES = 32u / QUADS;              // to cover the 32 quads of a tile
-const uint LANE_GROUPS = LANES / QUADS;       // lane group i owns the rows i, i + LANE_GROUPS, ..
-const uint LANE_ROWS = ROWS / LANE_GROUPS;    // ROWS is a multiple of LANE_GROUPS
+const uint LANES = gl_WorkGroupSize.x / TEAMS; // of a team
+const uint QUADS = LANES < 32u ? LANES : 32u;  // quads scored at once
+const uint PASSES = 32u / QUADS;               // to cover the 32 quads of a tile
+const uint LANE_GROUPS = LANES / QUADS;        // lane group i owns the rows i, i + LANE_GROUPS, ..
+const uint LANE_ROWS = ROWS / LANE_GROUPS;     // ROWS is a multiple of LANE_GROUPS
 const uint LANE_CHANNELS = (VALUE_PAD + LANES - 1u) / LANES;
 
 // A logit that is not seen. Real logits stay far above it.
@@ -50,47 +72,82 @@ const bool INT_KEYS = KEY_BITS < 16u;
 const bool INT_VALUES = VALUE_BITS < 16u;
 const uint QUERY_WORDS = INT_KEYS ? PARTS * KEY_PAD / 4u : KEY_PAD;
 const uint WEIGHT_WORDS = INT_VALUES ? 32u : 128u;
+// Few rows leave registers for all keys of a quad, those of the next tile on their way during the softmax, and for values
+// that are loaded before the scores.
+const bool PIPELINED = INT_KEYS && ROWS <= 2u && TOKENS == 4u && PASSES == 1u && KEY_PAD <= 128u;
 #else
 const bool INT_KEYS = false;
 const bool INT_VALUES = false;
 const uint QUERY_WORDS = KEY_PAD;
 const uint WEIGHT_WORDS = 128u;
+const bool PIPELINED = false;
 #endif
+#ifdef OCTAVO_FUSED // the query rows, one of them twice, and then the results
+const uint PREPARED = (ROWS + 1u) * KEY_PAD;
+#else
+const uint PREPARED = 0u;
+#endif
+const uint RESULTS = TEAMS * ROWS * VALUE_PAD;
 
-shared uvec4 shared_query[ROWS * QUERY_WORDS / 4u + 8u]; // [row][part][word], or floats; and what a last chunk may read
-shared uvec4 shared_weights[ROWS * WEIGHT_WORDS / 4u];   // [row][quad] bytes, or [row][token] floats
-shared uvec4 shared_logits[ROWS * 32u];                  // [row][quad]: dots (integers or floats), then logits
-shared float shared_logs[128];                           // [token]: log2 of its V scale
-shared float shared_result[ROWS * VALUE_PAD];            // [row][channel]
-shared vec4 shared_logit_max[ROWS * 8u];                 // [row][quad]: maximum of its four logits
-shared float shared_row_max[2u * ROWS];                  // [tile parity][row]
-shared float shared_correction[ROWS];                    // 2^(old maximum - new maximum)
+// Of all teams
+shared uvec4 shared_query[ROWS * QUERY_WORDS / 4u + 8u];  // [row][part][word], or floats; and what a last chunk may read
 shared float shared_row_scale[ROWS];
 shared float shared_row_mean[ROWS];
-shared int shared_row_position[ROWS];
+shared ivec2 shared_row_place[ROWS]; // position; 1: sees no key by the mask
 #ifdef OCTAVO_INT_DOT
 shared int shared_row_offset[ROWS];
-shared vec4 shared_weight_max[ROWS * 8u];                // [row][quad]: maximum of log2 of its four weights
-shared float shared_weight_scale[ROWS * 4u];             // [row][group of 32 tokens]
-shared uint shared_weight_sum[2u * ROWS * 4u];           // [tile parity][row][group]: sum of its uint8 weights
+#endif
+shared float rows[RESULTS > PREPARED ? RESULTS : PREPARED]; // [team][row][channel]: results
+// Of each team
+shared uvec4 shared_weights[TEAMS * ROWS * WEIGHT_WORDS / 4u]; // [team][row][quad] bytes, or [team][row][token] floats
+shared uvec4 shared_logits[TEAMS * ROWS * 32u];           // [team][row][quad]: dots (integers or floats), then logits
+shared vec4 shared_logs[TEAMS * 32u];                     // [team][quad]: log2 of V scales
+shared vec4 shared_logit_max[TEAMS * ROWS * 8u];          // [team][row][quad]: maximum of its four logits
+shared float shared_row_max[TEAMS * 2u * ROWS];           // [team][tile parity][row]
+shared float shared_correction[TEAMS * ROWS];             // 2^(old maximum - new maximum)
+shared float team_max[TEAMS * ROWS];
+shared float team_sum[TEAMS * ROWS];
+#ifdef OCTAVO_INT_DOT
+shared vec4 shared_weight_max[TEAMS * ROWS * 8u];         // [team][row][quad]: maximum of log2 of its four weights
+shared float shared_weight_scale[TEAMS * ROWS * 4u];      // [team][row][group of 32 tokens]
+shared uint shared_weight_sum[TEAMS * 2u * ROWS * 4u];    // [team][tile parity][row][group]: sum of its uint8 weights
+#endif
+#ifdef OCTAVO_FUSED
+shared uint row_token[ROWS], row_head[ROWS]; // in the caller's tensors
+shared float row_max[ROWS];
+shared float row_sum[ROWS];
+shared uint row_largest[ROWS];
+shared uint shared_arrivals;
 #endif
 
 const uint WINDOW_CHUNK = 32u;
-shared uint shared_window_words[WINDOW_CHUNK];           // where its tokens lie in the pool
+shared uint shared_window_words[WINDOW_CHUNK]; // where its tokens lie in the pool; one team walks a window
 shared uint shared_window_tokens[WINDOW_CHUNK];
 
-float row_sum[LANE_ROWS]; // of this lane's tokens, for the rows of its lane group
-uint lane, quad_lane, lane_group, head, parity;
+float lane_sum[LANE_ROWS]; // of this lane's tokens, for the rows of its lane group
+uint lane;                 // of the workgroup
+uint team, team_lane, quad_lane, lane_group, head, parity;
 octavo_sequence_record sequence;
+octavo_query_tile tile;
 
 uint row_of(uint k) {
     return lane_group + LANE_GROUPS * k;
 }
 
-// row_sum[k] = row_sum[k] * factor + term, without an index that is not constant
+// Place of a row in what each team has.
+uint team_row(uint row) {
+    return team * ROWS + row;
+}
+
+// First of what each team and tile parity has for each row.
+uint team_parity(uint of_tile) {
+    return (team * 2u + of_tile) * ROWS;
+}
+
+// lane_sum[k] = lane_sum[k] * factor + term, without an index that is not constant
 void update_sum(uint k, float factor, float term) {
     [[unroll]] for (uint j = 0u; j < LANE_ROWS; ++j) {
-        row_sum[j] = j == k ? row_sum[j] * factor + term : row_sum[j];
+        lane_sum[j] = j == k ? lane_sum[j] * factor + term : lane_sum[j];
     }
 }
 
@@ -107,8 +164,8 @@ row_rule load_rule(uint row) {
     row_rule rule;
     rule.scale = shared_row_scale[row];
     rule.mean = shared_row_mean[row];
-    rule.position = shared_row_position[row];
-    rule.empty = mask_row_is_empty(push.mask, rule.position, sequence.key_count);
+    rule.position = shared_row_place[row].x;
+    rule.empty = shared_row_place[row].y != 0;
     return rule;
 }
 
@@ -134,13 +191,13 @@ bool half_is_finite(uint h) {
 }
 
 bool has_channel(uint i) {
-    return lane + LANES * i < VALUE_PAD; // a last batch of channels may go beyond
+    return team_lane + LANES * i < VALUE_PAD; // a last batch of channels may go beyond
 }
 
 // The running output of channel i of this lane: result = result * factor + term
 void update_result(uint i, uint row, float factor, float term) {
-    const uint at = row * VALUE_PAD + lane + LANES * i;
-    shared_result[at] = shared_result[at] * factor + term;
+    const uint at = team_row(row) * VALUE_PAD + team_lane + LANES * i;
+    rows[at] = rows[at] * factor + term;
 }
 
 #include "lib/walk_scores.glsl"
@@ -155,22 +212,22 @@ float tile_max(uint row, float own) {
         return subgroupMax(own);
     }
 #endif
-    vec4 m = shared_logit_max[row * 8u];
+    vec4 m = shared_logit_max[team_row(row) * 8u];
     [[unroll]] for (uint i = 1u; i < 8u; ++i) {
-        m = max(m, shared_logit_max[row * 8u + i]);
+        m = max(m, shared_logit_max[team_row(row) * 8u + i]);
     }
     return max(max(m.x, m.y), max(m.z, m.w));
 }
 
-// Takes a tile's maximum of row k into the running one; row_sum is brought to it. Returns the new maximum.
+// Takes a tile's maximum of row k into the running one; lane_sum is brought to it. Returns the new maximum.
 float advance_max(uint k, float own) {
     const uint row = row_of(k);
-    const float old_max = shared_row_max[parity * ROWS + row], new_max = max(old_max, tile_max(row, own));
+    const float old_max = shared_row_max[team_parity(parity) + row], new_max = max(old_max, tile_max(row, own));
     const float correction = exp2(old_max - new_max);
     update_sum(k, correction, 0.0);
     if (quad_lane == 0u) {
-        shared_row_max[(parity ^ 1u) * ROWS + row] = new_max;
-        shared_correction[row] = correction;
+        shared_row_max[team_parity(parity ^ 1u) + row] = new_max;
+        shared_correction[team_row(row)] = correction;
     }
     return new_max;
 }
@@ -185,7 +242,7 @@ float largest_of(vec4 x) {
 
 // Dots to logits for one quad and row; a token that is seen and not finite poisons the row.
 void finish_quad(uint k, uint token_first, bool edge, uint quad, uvec4 scales, vec4 logs) {
-    const uint row = row_of(k), at = row * 32u + quad;
+    const uint row = row_of(k), at = team_row(row) * 32u + quad, max_at = team_row(row) * 8u + (quad >> 2);
     const row_rule rule = load_rule(row);
     vec4 x;
 #ifdef OCTAVO_INT_DOT
@@ -214,65 +271,91 @@ void finish_quad(uint k, uint token_first, bool edge, uint quad, uvec4 scales, v
         update_sum(k, 1.0, NOT_A_NUMBER);
     }
     shared_logits[at] = floatBitsToUint(x);
-    shared_logit_max[row * 8u + (quad >> 2)][quad & 3u] = largest_of(x);
+    shared_logit_max[max_at][quad & 3u] = largest_of(x);
 #ifdef OCTAVO_INT_DOT
-    shared_weight_max[row * 8u + (quad >> 2)][quad & 3u] = max(largest_of(x + logs), UNSEEN);
+    shared_weight_max[max_at][quad & 3u] = max(largest_of(x + logs), UNSEEN);
 #endif
 }
 
 // The weights of one quad and row, from its logits: into shared memory. Returns the sum of exponentials.
-float weigh_quad(uint row, uint quad, float row_max) {
-    const vec4 y = uintBitsToFloat(shared_logits[row * 32u + quad]);
-    const vec4 logs = vec4(shared_logs[4u * quad], shared_logs[4u * quad + 1u], shared_logs[4u * quad + 2u], shared_logs[4u * quad + 3u]);
+float weigh_quad(uint row, uint quad, float new_max) {
+    const uint at = team_row(row);
+    const vec4 y = uintBitsToFloat(shared_logits[at * 32u + quad]), logs = shared_logs[team * 32u + quad];
     const bvec4 seen = greaterThan(y, vec4(0.5 * UNSEEN));
-    const vec4 p = mix(vec4(0.0), exp2(y - row_max), seen);
+    const vec4 p = mix(vec4(0.0), exp2(y - new_max), seen);
 #ifdef OCTAVO_INT_DOT
     if (INT_VALUES) {
-        const float group_max = largest_of(max(shared_weight_max[row * 8u + (quad >> 3) * 2u], shared_weight_max[row * 8u + (quad >> 3) * 2u + 1u]));
+        const uint max_at = at * 8u + (quad >> 3) * 2u;
+        const float group_max = largest_of(max(shared_weight_max[max_at], shared_weight_max[max_at + 1u]));
         const uvec4 w = uvec4(mix(vec4(0.0), exp2(y + logs - group_max) * 255.0 + 0.5, seen));
-        shared_weights[row * 8u + (quad >> 2)][quad & 3u] = w.x | (w.y << 8) | (w.z << 16) | (w.w << 24);
-        atomicAdd(shared_weight_sum[(parity * ROWS + row) * 4u + (quad >> 3)],
+        shared_weights[at * 8u + (quad >> 2)][quad & 3u] = w.x | (w.y << 8) | (w.z << 16) | (w.w << 24);
+        atomicAdd(shared_weight_sum[(team_parity(parity) + row) * 4u + (quad >> 3)],
                   ((1u << (VALUE_BITS & 15u)) - 1u) * ((w.x + w.y) + (w.z + w.w)));
         if ((quad & 7u) == 0u) {
-            shared_weight_scale[row * 4u + (quad >> 3)] = exp2(group_max - row_max) * (0.5 / 255.0);
+            shared_weight_scale[at * 4u + (quad >> 3)] = exp2(group_max - new_max) * (0.5 / 255.0);
         }
         return (p.x + p.y) + (p.z + p.w);
     }
 #endif
-    shared_weights[row * 32u + quad] = floatBitsToUint(VALUE_BITS < 16u ? mix(vec4(0.0), exp2(y + logs - row_max), seen) : p);
+    shared_weights[at * 32u + quad] = floatBitsToUint(VALUE_BITS < 16u ? mix(vec4(0.0), exp2(y + logs - new_max), seen) : p);
     return (p.x + p.y) + (p.z + p.w);
 }
 
-void walk_tile(uint page, uint token_first, bool edge) {
-    const uint tile = (page * push.head_count + head) * HEAD_WORDS;
+uint page_base(uint page) {
+    return (page * push.head_count + head) * HEAD_WORDS;
+}
+
+uvec4 scale_quad; // PIPELINED: of the tile that comes
+
+// What walk_tile wants first from memory.
+void load_first_keys(uint page) {
+#ifdef OCTAVO_INT_DOT
+    if (PIPELINED) {
+        load_key_words(page_base(page), 4u * quad_lane, 0u);
+        scale_quad = pool4[((page_base(page) + SCALES) >> 2) + quad_lane];
+    }
+#endif
+}
+
+// next_page: of the tile that this team walks next, if has_next.
+void walk_tile(uint page, uint token_first, bool edge, bool has_next, uint next_page) {
+    const uint base = page_base(page);
+    if (PIPELINED) {
+        load_first_values(base + VALUE_TILE);
+    }
     for (uint pass = 0u; pass < PASSES; ++pass) {
         const uint quad = quad_lane + QUADS * pass;
-        const uvec4 scales = pool4[((tile + SCALES) >> 2) + quad];
+        const uvec4 scales = PIPELINED ? scale_quad : pool4[((base + SCALES) >> 2) + quad];
         [[dont_unroll]] for (uint first = 0u; first < 4u; first += TOKENS) {
 #ifdef OCTAVO_INT_DOT
             if (INT_KEYS) {
-                score_int(tile, quad, first);
+                score_int(base, quad, first);
             } else
 #endif
             {
-                score_float(tile, quad, first);
+                score_float(base, quad, first);
             }
+        }
+        if (has_next) {
+            load_first_keys(next_page);
         }
         vec4 logs = vec4(0.0);
         [[unroll]] for (uint j = 0u; j < 4u; ++j) {
             logs[j] = VALUE_BITS < 16u ? max(log2(unpackHalf2x16(scales[j]).y), UNSEEN) : 0.0;
-            shared_logs[4u * quad + j] = logs[j];
         }
+        shared_logs[team * 32u + quad] = logs;
         [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
             finish_quad(k, token_first, edge, quad, scales, logs);
         }
     }
-    load_first_values(tile + VALUE_TILE); // early: the loads overlap with the softmax
+    if (!PIPELINED) {
+        load_first_values(base + VALUE_TILE); // the loads overlap with the softmax
+    }
     team_barrier();
 
 #ifdef OCTAVO_INT_DOT
-    for (uint i = lane; i < ROWS * 4u; i += LANES) {
-        shared_weight_sum[(parity ^ 1u) * ROWS * 4u + i] = 0u; // of the next tile; its readers are past the barrier above
+    for (uint i = team_lane; i < ROWS * 4u; i += LANES) {
+        shared_weight_sum[team_parity(parity ^ 1u) * 4u + i] = 0u; // of the next tile; its readers are past the barrier above
     }
 #endif
     [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
@@ -280,114 +363,171 @@ void walk_tile(uint page, uint token_first, bool edge) {
         float own = UNSEEN, sum = 0.0;
         for (uint pass = 0u; pass < PASSES; ++pass) {
             const uint quad = quad_lane + QUADS * pass;
-            own = max(own, shared_logit_max[row * 8u + (quad >> 2)][quad & 3u]);
+            own = max(own, shared_logit_max[team_row(row) * 8u + (quad >> 2)][quad & 3u]);
         }
-        const float row_max = advance_max(k, own);
+        const float new_max = advance_max(k, own);
         for (uint pass = 0u; pass < PASSES; ++pass) {
-            sum += weigh_quad(row, quad_lane + QUADS * pass, row_max);
+            sum += weigh_quad(row, quad_lane + QUADS * pass, new_max);
         }
         update_sum(k, 1.0, sum);
     }
     team_barrier();
-    add_values(tile + VALUE_TILE);
+    add_values(base + VALUE_TILE);
     parity ^= 1u;
 }
 
 // --- a share ----------------------------------------------------------------------------------------------------------
 
-void load_rows(uint scratch_row, uint row_first, uint row_count) {
-    const uint query_at = push.query_offset + scratch_row * push.query_row_words;
+#ifdef OCTAVO_FUSED
+#include "lib/rotation.glsl"
+#include "lib/row_places.glsl"
+#include "lib/finish_rows.glsl"
+#include "lib/walk_query.glsl"
+#include "lib/walk_merge.glsl"
+#else
+void load_query() {
+    const uint query_at = push.query_offset + (head * push.query_rows + sequence.row_base + tile.row_first) * push.query_row_words;
     for (uint i = lane; i < ROWS * QUERY_WORDS; i += LANES) {
         const uint row = i / QUERY_WORDS, w = i % QUERY_WORDS;
-        shared_query[i >> 2][i & 3u] = row < row_count ? scratch[query_at + row * push.query_row_words + OCTAVO_ROW_HEADER_WORDS + w] : 0u;
+        shared_query[i >> 2][i & 3u] = row < tile.row_count ? scratch[query_at + row * push.query_row_words + OCTAVO_ROW_HEADER_WORDS + w] : 0u;
     }
     for (uint row = lane; row < ROWS; row += LANES) {
-        const bool exists = row < row_count;
+        const bool exists = row < tile.row_count;
         const uint at = query_at + (exists ? row : 0u) * push.query_row_words;
         shared_row_scale[row] = exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_SCALE]) : 0.0;
         shared_row_mean[row] = exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_MEAN]) : 0.0;
-        shared_row_position[row] = sequence.position + int((row_first + row) / push.group);
-        shared_row_max[row] = UNSEEN;
 #ifdef OCTAVO_INT_DOT
         shared_row_offset[row] = exists ? int(scratch[at + OCTAVO_QUERY_OFFSET]) : 0;
 #endif
     }
-    for (uint i = lane; i < ROWS * VALUE_PAD; i += LANES) {
-        shared_result[i] = 0.0;
-    }
-#ifdef OCTAVO_INT_DOT
-    for (uint i = lane; i < 2u * ROWS * 4u; i += LANES) {
-        shared_weight_sum[i] = 0u;
-    }
-#endif
-    [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-        row_sum[k] = 0.0;
-    }
-    parity = 0u;
-    team_barrier();
 }
 
 // Partial rows: [partial][head][row].
-void write_partial(uint partial, uint row_count) {
+void write_partial(uint partial) {
     const uint partial_row = (partial * push.head_count + head) * ROWS;
+    for (uint row = lane; row < tile.row_count; row += LANES) {
+        const uint at = push.sum_offset + 2u * (partial_row + row);
+        scratch[at] = floatBitsToUint(team_max[row]);
+        scratch[at + 1u] = floatBitsToUint(team_sum[row]);
+    }
+    for (uint i = lane; i < tile.row_count * VALUE_PAD; i += LANES) {
+        scratch[push.output_offset + partial_row * VALUE_PAD + i] = floatBitsToUint(rows[i]);
+    }
+}
+#endif
+
+// The state of this team's rows; a barrier follows.
+void start_rows() {
+    for (uint row = team_lane; row < ROWS; row += LANES) {
+        if (team == 0u) {
+            const int position = sequence.position + int((tile.row_first + row) / push.group);
+            shared_row_place[row] = ivec2(position, mask_row_is_empty(push.mask, position, sequence.key_count) ? 1 : 0);
+        }
+        shared_row_max[team_parity(0u) + row] = UNSEEN;
+    }
+    for (uint i = team_lane; i < ROWS * VALUE_PAD; i += LANES) {
+        rows[team_row(0u) * VALUE_PAD + i] = 0.0;
+    }
+#ifdef OCTAVO_INT_DOT
+    for (uint i = team_lane; i < 2u * ROWS * 4u; i += LANES) {
+        shared_weight_sum[team_parity(0u) * 4u + i] = 0u;
+    }
+#endif
+    [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+        lane_sum[k] = 0.0;
+    }
+    parity = 0u;
+}
+
+// This team's maxima and sums into team_max[] and team_sum[]; a barrier follows.
+void finish_team() {
     team_barrier();
     [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
         const uint row = row_of(k);
-        float sum = row_sum[k];
+        float sum = lane_sum[k];
 #ifdef OCTAVO_SUBGROUP
         if (LANE_GROUPS == 1u) {
             sum = subgroupAdd(sum);
         } else
 #endif
         {
-            shared_logit_max[row * 8u + (quad_lane >> 2)][quad_lane & 3u] = sum;
+            const uint at = team_row(row) * 8u;
+            shared_logit_max[at + (quad_lane >> 2)][quad_lane & 3u] = sum;
             team_barrier();
             sum = 0.0;
             for (uint i = 0u; i < QUADS; ++i) {
-                sum += shared_logit_max[row * 8u + (i >> 2)][i & 3u];
+                sum += shared_logit_max[at + (i >> 2)][i & 3u];
             }
         }
-        if (row < row_count && quad_lane == 0u) {
-            const uint at = push.sum_offset + 2u * (partial_row + row);
-            scratch[at] = floatBitsToUint(shared_row_max[parity * ROWS + row]);
-            scratch[at + 1u] = floatBitsToUint(sum);
+        if (quad_lane == 0u) {
+            team_max[team_row(row)] = shared_row_max[team_parity(parity) + row];
+            team_sum[team_row(row)] = sum;
         }
     }
-    for (uint i = lane; i < row_count * VALUE_PAD; i += LANES) {
-        scratch[push.output_offset + partial_row * VALUE_PAD + i] = floatBitsToUint(shared_result[i]);
+}
+
+// Tiles [begin, end) of a range; the keys of the first one are on their way if is_loaded.
+void walk_tiles(octavo_tile_range range, uint begin, uint end, bool is_loaded) {
+    uint page = lists[range.pages + min(begin, range.count - 1u)]; // the next one is always on its way
+    if (begin < end && !is_loaded) {
+        load_first_keys(page);
+    }
+    [[dont_unroll]] for (uint t = begin; t < end; ++t) {
+        const uint next = lists[range.pages + min(t + 1u, range.count - 1u)];
+        walk_tile(page, (range.first + t) * OCTAVO_TILE_TOKENS, range.kind == OCTAVO_RUN_EDGE, t + 1u < end, next);
+        page = next;
     }
 }
 
 void walk_share(octavo_share share) {
-    const octavo_query_tile tile = share.tile;
-    sequence = share.sequence;
-    load_rows(head * push.query_rows + sequence.row_base + tile.row_first, tile.row_first, tile.row_count);
-
-    for (uint r = 0u; r < share.range_count; ++r) {
+    // teams take stretches of the tiles; the first one, which has the least of them, the window too
+    const uint begin = share.tile_count * team / TEAMS, end = share.tile_count * (team + 1u) / TEAMS;
+    const bool is_loaded = PIPELINED && begin < min(end, share.range.count);
+    if (is_loaded) { // while the query is made
+        load_first_keys(lists[share.range.pages + begin]);
+    }
+    load_query();
+    start_rows();
+    barrier();
+    uint passed = 0u; // tiles of the ranges before
+    [[dont_unroll]] for (uint r = 0u; r < share.range_count; ++r) {
         const octavo_tile_range range = load_range(share.range_first + r);
-        uint page = lists[range.pages]; // the next one is always on its way
-        if (range.kind == OCTAVO_RUN_WINDOW) {
+        if (range.kind != OCTAVO_RUN_WINDOW) {
+            const uint count = range.count, first = clamp(begin, passed, passed + count);
+            walk_tiles(range, first - passed, clamp(end, passed, passed + count) - passed, is_loaded && passed <= begin && begin < passed + count);
+            passed += count;
+        } else if (team == 0u) {
             walk_window(range, tile.row_count);
-        } else {
-            for (uint t = 0u; t < range.count; ++t) {
-                const uint next = lists[range.pages + min(t + 1u, range.count - 1u)];
-                walk_tile(page, (range.first + t) * OCTAVO_TILE_TOKENS, range.kind == OCTAVO_RUN_EDGE);
-                page = next;
-            }
         }
     }
-    write_partial(share.partial, tile.row_count);
-    team_barrier();
+    finish_team();
+    barrier();
 }
 
 void main() {
     lane = gl_LocalInvocationID.x;
-    quad_lane = lane % QUADS;
-    lane_group = LANE_GROUPS == 1u ? 0u : lane / QUADS; // the compilers see that a row is the same for all lanes
+#ifdef OCTAVO_SUBGROUP
+    team = TEAMS == 1u ? 0u : gl_SubgroupID;
+    team_lane = TEAMS == 1u ? lane : gl_SubgroupInvocationID;
+#else
+    team = 0u;
+    team_lane = lane;
+#endif
+    quad_lane = team_lane % QUADS;
+    lane_group = LANE_GROUPS == 1u ? 0u : team_lane / QUADS; // the compilers see that a row is the same for all lanes
     head = gl_WorkGroupID.y;
     uint begin, end;
     group_shares(gl_WorkGroupID.x, begin, end);
     for (uint n = begin; n < end; ++n) {
-        walk_share(load_share(n));
+        const octavo_share share = load_share(n);
+        tile = share.tile;
+        sequence = share.sequence;
+        walk_share(share);
+#ifdef OCTAVO_FUSED
+        finish_share(share.partial, share.tile_index);
+#else
+        write_partial(share.partial);
+#endif
+        barrier();
     }
 }

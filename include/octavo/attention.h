@@ -85,9 +85,12 @@ typedef struct octavo_attention_info {
  *   group    query heads for each KV head
  *   tokens   query tokens of a sequence: query_capacity / sequence_capacity, rounded up
  * Settings take the place of the library's numbers, each alone:
- *   lanes       of a workgroup, a multiple of 32 up to 1024; only of the variant matrix
+ *   lanes       of a workgroup, whole subgroups up to 1024; only of walks of subgroups in one dispatch
  *   rows        query rows of a tile: 1, 2, 4 or 8, of the matrix variants also 16
  *   unpack      tokens, and channels, that a lane unpacks at once: 1, 2 or 4; not of the matrix variants
+ *   dispatches  1: the walk prepares the queries and merges the results; 3: other dispatches do; the matrix variants
+ *               take one
+ *   query_bits  of an integer query: 8 or 15; only where K has integer codes in a variant of integer dots
  *   workgroups  that a call is cut into, about, up to 1048576; workgroup_target in octavo_attention_info goes before it
  *   slice_work  as in octavo_attention_info, which goes before it
  * The first row that matches device, variant and shape is used. It is proven like the library's own numbers. One that

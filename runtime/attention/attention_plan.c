@@ -30,7 +30,7 @@ static octavo_status create_scratch(octavo_attention *plan) {
     plan->query_row_words = OCTAVO_ROW_HEADER_WORDS + (plan->tuning.query_parts != 0u
                                                            ? plan->tuning.query_parts * layout->key_dim_padded / 4u
                                                            : layout->key_dim_padded);
-    if (plan->variant->fused) plan->query_row_words = 0u; /* they stay in the walk */
+    if (plan->tuning.fused) plan->query_row_words = 0u; /* they stay in the walk */
     uint64_t rows = plan->tuning.rows;
     uint64_t token_bytes = 4u * (uint64_t)plan->info.query_head_count * plan->query_row_words;
     /* with its tile's count of arrivals */
@@ -75,7 +75,7 @@ static octavo_status create_scratch(octavo_attention *plan) {
     octavo_status status =
         octavo_gpu_buffer_create(device, 4u * (query_words + sum_words + output_words + arrival_words),
                                  OCTAVO_BUFFER_DEVICE, "octavo attention scratch", &plan->scratch);
-    return status == OCTAVO_SUCCESS && plan->variant->fused ? clear_arrivals(plan, arrival_words) : status;
+    return status == OCTAVO_SUCCESS && plan->tuning.fused ? clear_arrivals(plan, arrival_words) : status;
 }
 
 static void resolve(octavo_attention *plan, const octavo_attention_info *info) {
@@ -174,7 +174,8 @@ static octavo_status climb_down(const octavo_attention_info *info, const octavo_
     uint32_t rung = 0;
     for (; octavo_kernel_tune(snapshot, variant, &shape, rung, &tuning); ++rung) {
         if (row != NULL && octavo_kernel_override(snapshot, variant, &shape, row, &tuning) != NULL) break;
-        if (rung > 0u && tuning.rows == before.rows && tuning.tokens == before.tokens) continue; /* the row's */
+        if (rung > 0u && tuning.rows == before.rows && tuning.tokens == before.tokens && tuning.fused == before.fused)
+            continue; /* the row's */
         before = tuning;
         octavo_attention *smaller;
         octavo_status tried = octavo_attention_plan_create_with(info, variant, &tuning, NULL, &smaller);

@@ -242,7 +242,7 @@ static octavo_status record_slice(slice_recorder *recorder) {
     if (status != OCTAVO_SUCCESS) return status;
 
     octavo_cache_order_read(plan->cache, recorder->frame, recorder->command_buffer, recorder->run->layer);
-    if (plan->variant->fused) return record_walk(recorder);
+    if (plan->tuning.fused) return record_walk(recorder);
     status = record_rotate(recorder);
     octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
     if (status == OCTAVO_SUCCESS) status = record_walk(recorder);

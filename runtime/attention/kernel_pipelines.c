@@ -90,14 +90,15 @@ octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *l
 octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *layout,
                                                  const octavo_kernel_variant *variant,
                                                  const octavo_kernel_tuning *tuning) {
-    octavo_gpu_pipeline_info info =
-        module_info(variant->module, variant->fused ? OCTAVO_WALK_FUSED_BINDINGS : 3u, tuning->lanes);
+    octavo_gpu_pipeline_info info = module_info(tuning->fused ? variant->fused_module : variant->module,
+                                                tuning->fused ? OCTAVO_WALK_FUSED_BINDINGS : 3u, tuning->lanes);
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
     if (!variant->fused) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
     if (variant->fused) set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT)
         set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, tuning->query_parts != 0u ? tuning->query_parts : 1u);
+    if (tuning->fused && variant->one_subgroup) set_constant(&info, OCTAVO_SPEC_TEAMS, tuning->teams);
     info.required_subgroup_size = tuning->subgroup_size;
     return info;
 }
@@ -143,7 +144,7 @@ octavo_status octavo_kernel_create_attention(octavo_device *device, const octavo
     walk.capture_statistics = VK_TRUE; /* the plan looks for spills */
     octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(layout, tuning);
     octavo_status status = octavo_gpu_pipeline_create(device, &walk, &pipelines->walk);
-    if (!variant->fused) {
+    if (!tuning->fused) {
         if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &rotate, &pipelines->rotate_query);
         if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &merge, &pipelines->merge);
     }

@@ -14,7 +14,7 @@ octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_pa
 void octavo_kernel_destroy_append(octavo_append_pipelines *pipelines);
 
 typedef struct octavo_attention_pipelines {
-    octavo_gpu_pipeline *rotate_query, *walk, *merge; /* of a fused variant only the walk */
+    octavo_gpu_pipeline *rotate_query, *walk, *merge; /* of a fused walk nothing else */
 } octavo_attention_pipelines;
 
 octavo_status octavo_kernel_create_attention(octavo_device *device, const octavo_packed_layout *layout,

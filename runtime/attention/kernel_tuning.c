@@ -8,23 +8,35 @@
 
 /* One row of the table: how the walk is cut on a class of devices. */
 typedef struct tuning_row {
-    uint32_t lanes; /* wanted; a workgroup that is one subgroup takes the nearest size there is */
+    uint32_t lanes; /* wanted; a team that is one subgroup takes the nearest size there is */
+    uint32_t teams; /* of a fused walk of subgroups, at most: they share the query and merge before memory does */
     uint32_t rows_max;
-    uint32_t tokens;              /* each is 32 registers of codes */
-    uint32_t workgroups_per_core; /* at most; fewer where their shared memory does not fit shared_per_core */
-    uint32_t shared_per_core;     /* bytes */
-    uint32_t cores;               /* where the driver does not tell */
+    uint32_t tokens; /* each is 32 registers of codes */
+    /* At once, at most, with up to two rows and with more, which take more registers; fewer where their shared memory
+     * does not fit shared_per_core. */
+    uint32_t teams_per_core, wide_teams_per_core;
+    uint32_t shared_per_core; /* bytes */
+    uint32_t cores;           /* where the driver does not tell */
     uint64_t slice_work;
 } tuning_row;
 
 /* Registers of a lane: NVIDIA 255, RDNA and GCN 256 (fewer keep more waves resident), Intel 128 at SIMD8, Arm, Broadcom
  * and PowerVR 64 or fewer. NVIDIA's Vulkan driver gives compute about 48 KiB of shared memory on a core, and a
  * workgroup takes 1 KiB more than it asks for. */
-static const tuning_row nvidia = {32u, 8u, 4u, 8u, 81920u, 40u, UINT64_C(1) << 34};
-static const tuning_row amd = {32u, 8u, 2u, 8u, 65536u, 40u, UINT64_C(1) << 33};
-static const tuning_row intel = {8u, 4u, 1u, 16u, 131072u, 32u, UINT64_C(1) << 31};
-static const tuning_row software = {32u, 4u, 2u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
-static const tuning_row mobile = {32u, 4u, 1u, 4u, 32768u, 8u, UINT64_C(1) << 29};
+static const tuning_row nvidia = {32u, 4u, 8u, 4u, 12u, 8u, 81920u, 40u, UINT64_C(1) << 34};
+static const tuning_row amd = {32u, 4u, 8u, 2u, 8u, 8u, 65536u, 40u, UINT64_C(1) << 33};
+static const tuning_row intel = {8u, 4u, 4u, 1u, 16u, 16u, 131072u, 32u, UINT64_C(1) << 31};
+static const tuning_row software = {32u, 1u, 4u, 2u, 4u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
+static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(1) << 29};
+
+/* Int8 parts of a query value: two, 15 bits. One, 8 bits, takes 4 % off the time of one query head for each KV head and
+ * 12 to 15 % off that of two to eight (H200, 1048576 tokens, 3 bits), and its error grows with the logits where that of
+ * two falls: of d 128 and N(0, 1) data, beside the codec's own 0.21 to 0.6,
+ *
+ *   deviation of the logits   0.3      1       2       4       8
+ *   8 bits                    2.8e-3   8.0e-3  1.3e-2  1.6e-2  2.2e-2
+ *   15 bits                   2.0e-3   4.6e-3  5.4e-3  1.7e-3  4.8e-4 */
+#define QUERY_PARTS 2u
 
 /* llvmpipe ends all loops of an invocation after 65535 iterations in total, without a word (gallivm:
  * LP_MAX_TGSI_LOOP_ITERATIONS); a tile takes thirty to six hundred. */
@@ -67,14 +79,17 @@ static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const oc
     if (variant->fused) return matrix_shared_bytes(variant, layout, tuning);
     uint32_t query_words =
         tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u : layout->key_dim_padded;
-    bool int_values = variant->arithmetic == OCTAVO_KERNEL_INT_DOT && layout->value_bits < 16u;
-    uint32_t weight_words = int_values ? 32u : 128u;
-    uint32_t words = query_words + weight_words + 128u + layout->value_dim_padded; /* and logits, result */
-    words += 32u + 2u + 1u + 3u;                                                   /* maxima, correction, rules */
-    words += variant->arithmetic == OCTAVO_KERNEL_INT_DOT ? 1u + 32u + 4u + 8u
-                                                          : 0u; /* offset, weight maxima, scales, sums of two tiles */
-    uint32_t apart = 32u + 128u + 64u;                          /* end of the query, logs, window tokens */
-    return 4u * (tuning->rows * words + apart);
+    bool int_dot = variant->arithmetic == OCTAVO_KERNEL_INT_DOT;
+    uint32_t weight_words = int_dot && layout->value_bits < 16u ? 32u : 128u;
+    uint32_t words = weight_words + 128u + 32u + 2u + 3u; /* and logits, maxima, correction, team's result */
+    words += int_dot ? 32u + 4u + 8u : 0u;                /* weight maxima, scales, sums of two tiles */
+    uint32_t results = tuning->teams * tuning->rows * layout->value_dim_padded;
+    uint32_t prepared = tuning->fused ? (tuning->rows + 1u) * layout->key_dim_padded : 0u;
+    uint32_t shared = tuning->rows * (query_words + 4u + (int_dot ? 1u : 0u)); /* rules, offset */
+    if (tuning->fused) shared += tuning->rows * 5u + 1u;                       /* places, sums, arrivals */
+    uint32_t apart = 32u + 64u;                                                /* end of the query, window tokens */
+    return 4u *
+           (tuning->teams * (tuning->rows * words + 128u) + (results > prepared ? results : prepared) + shared + apart);
 }
 
 bool octavo_kernel_int_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout) {
@@ -85,6 +100,10 @@ bool octavo_kernel_int_query(const octavo_kernel_variant *variant, const octavo_
 static uint32_t nearest_subgroup(const octavo_device_snapshot *snapshot, uint32_t wanted) {
     if (wanted < snapshot->min_subgroup_size) return snapshot->min_subgroup_size;
     return wanted > snapshot->max_subgroup_size ? snapshot->max_subgroup_size : wanted;
+}
+
+static bool is_power_of_two(uint32_t x) {
+    return x != 0u && (x & (x - 1u)) == 0u;
 }
 
 static uint32_t power_of_two_at_least(uint32_t x) {
@@ -105,9 +124,10 @@ static bool step_down(octavo_kernel_tuning *tuning, uint32_t rows_min) {
     return true;
 }
 
-static uint32_t resident_workgroups(const tuning_row *row, uint32_t shared_bytes) {
-    uint32_t fit = row->shared_per_core / (shared_bytes + 1024u);
-    if (fit > row->workgroups_per_core) return row->workgroups_per_core;
+static uint32_t resident_workgroups(const tuning_row *row, const octavo_kernel_tuning *tuning) {
+    uint32_t teams = tuning->rows <= 2u ? row->teams_per_core : row->wide_teams_per_core;
+    uint32_t fit = row->shared_per_core / (tuning->shared_bytes + 1024u), most = teams / tuning->teams;
+    if (fit > most) fit = most;
     return fit > 0u ? fit : 1u;
 }
 
@@ -116,7 +136,7 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
                                    const octavo_kernel_tuning *tuning) {
     const tuning_row *row = row_of(snapshot);
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
-    if (!variant->fused) return cores * resident_workgroups(row, tuning->shared_bytes);
+    if (!variant->fused) return cores * resident_workgroups(row, tuning);
     uint32_t teams = tuning->lanes / 32u; /* 168 registers a lane */
     return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
 }
@@ -151,10 +171,44 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
         return false;
     tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
     tuning->slice_work = row->slice_work;
+    tuning->fused = true;
+    tuning->teams = teams;
     if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
     tuning->merge_lanes = 32u;
     tuning->logits = shape->logits;
     return true;
+}
+
+static bool fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups) {
+    uint32_t most = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
+    return lanes <= snapshot->max_compute_work_group_invocations && lanes <= snapshot->max_compute_work_group_size[0] &&
+           (most == 0u || subgroups <= most);
+}
+
+/* In one dispatch, with as many teams as fit the limits, or with rotate and merge around the walk. */
+static void set_form(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                     const octavo_packed_layout *layout, uint32_t team_lanes, bool fused,
+                     octavo_kernel_tuning *tuning) {
+    tuning->fused = fused;
+    tuning->teams = fused && variant->one_subgroup ? row_of(snapshot)->teams : 1u;
+    while (tuning->teams > 1u &&
+           (!fits_workgroup(snapshot, tuning->teams * team_lanes, tuning->teams) ||
+            walk_shared_bytes(variant, layout, tuning) > snapshot->max_compute_shared_memory_size))
+        tuning->teams /= 2u;
+    tuning->lanes = tuning->teams * team_lanes;
+    tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
+}
+
+/* Whether one dispatch takes as many rows as three do. */
+static bool fits_fused(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                       const octavo_packed_layout *layout, uint32_t team_lanes, const octavo_kernel_tuning *tuning) {
+    octavo_kernel_tuning tried = *tuning;
+    set_form(snapshot, variant, layout, team_lanes, true, &tried);
+    if (tried.shared_bytes > snapshot->max_compute_shared_memory_size) {
+        set_form(snapshot, variant, layout, team_lanes, false, &tried);
+        if (tried.shared_bytes <= snapshot->max_compute_shared_memory_size) return false;
+    }
+    return octavo_kernel_binds_fused(snapshot);
 }
 
 bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
@@ -163,24 +217,30 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     const tuning_row *row = row_of(snapshot);
     memset(tuning, 0, sizeof *tuning);
     if (variant->fused) return tune_matrix(snapshot, variant, shape, rung, tuning);
-    tuning->lanes = variant->one_subgroup ? nearest_subgroup(snapshot, row->lanes) : 32u;
-    if (tuning->lanes < 4u || tuning->lanes > 128u || (tuning->lanes & (tuning->lanes - 1u)) != 0u) return false;
-    if (tuning->lanes > snapshot->max_compute_work_group_invocations) return false;
-    tuning->subgroup_size = variant->one_subgroup ? tuning->lanes : 0u;
-    tuning->query_parts = octavo_kernel_int_query(variant, layout) ? 2u : 0u;
+    uint32_t team_lanes = variant->one_subgroup ? nearest_subgroup(snapshot, row->lanes) : 32u;
+    if (team_lanes < 4u || team_lanes > 128u || !is_power_of_two(team_lanes)) return false;
+    if (team_lanes > snapshot->max_compute_work_group_invocations) return false;
+    tuning->subgroup_size = variant->one_subgroup ? team_lanes : 0u;
+    tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
     tuning->tokens = row->tokens;
-    uint32_t rows_min = tuning->lanes > 32u ? tuning->lanes / 32u : 1u;
+    uint32_t rows_min = team_lanes > 32u ? team_lanes / 32u : 1u;
     uint32_t wanted = shape->phase == OCTAVO_PHASE_PREFILL ? row->rows_max : power_of_two_at_least(shape->group);
     tuning->rows = wanted < row->rows_max ? wanted : row->rows_max;
     if (tuning->rows < rows_min) tuning->rows = rows_min;
-    while (walk_shared_bytes(variant, layout, tuning) > snapshot->max_compute_shared_memory_size) {
+    /* Decoding asks for one dispatch; prefill rotates a row once for all its shares. Where a compiler spills in the one
+     * form, the other is the next rung. */
+    bool both = shape->phase == OCTAVO_PHASE_DECODE && fits_fused(snapshot, variant, layout, team_lanes, tuning);
+    uint32_t steps = both ? rung / 2u : rung;
+    set_form(snapshot, variant, layout, team_lanes, both && rung % 2u == 0u, tuning);
+    while (tuning->shared_bytes > snapshot->max_compute_shared_memory_size) {
         if (tuning->rows <= rows_min) return false;
         tuning->rows /= 2u;
+        set_form(snapshot, variant, layout, team_lanes, tuning->fused, tuning);
     }
-    for (uint32_t i = 0; i < rung; ++i) {
+    for (uint32_t i = 0; i < steps; ++i) {
         if (!step_down(tuning, rows_min)) return false;
     }
-    tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
+    set_form(snapshot, variant, layout, team_lanes, tuning->fused, tuning);
     tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
     tuning->slice_work = row->slice_work;
     tuning->one_share = snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
@@ -197,21 +257,18 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
 }
 
 #define WORKGROUPS_MAX (1u << 20)
-#define MATRIX_LANES_MAX 1024u
-
-static bool is_power_of_two(uint32_t x) {
-    return x != 0u && (x & (x - 1u)) == 0u;
-}
+#define LANES_MAX 1024u
 
 static const char *override_lanes(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                                   uint32_t lanes, octavo_kernel_tuning *tuning) {
-    if (variant->arithmetic != OCTAVO_KERNEL_MATRIX) return "lanes: only the variant matrix has a choice";
-    if (lanes % 32u != 0u || lanes > MATRIX_LANES_MAX) return "lanes: not a multiple of 32 up to 1024";
-    uint32_t subgroups = snapshot->max_compute_workgroup_subgroups;
-    if (lanes > snapshot->max_compute_work_group_invocations || lanes > snapshot->max_compute_work_group_size[0] ||
-        (subgroups != 0u && lanes / 32u > subgroups))
+    if (tuning->subgroup_size == 0u || !tuning->fused)
+        return "lanes: only a walk of subgroups in one dispatch has a choice";
+    if (lanes % tuning->subgroup_size != 0u || lanes > LANES_MAX)
+        return variant->fused ? "lanes: not a multiple of 32 up to 1024" : "lanes: not whole subgroups up to 1024";
+    if (!fits_workgroup(snapshot, lanes, lanes / tuning->subgroup_size))
         return "lanes: more than a workgroup has on this device";
     tuning->lanes = lanes;
+    tuning->teams = lanes / tuning->subgroup_size;
     return NULL;
 }
 
@@ -220,7 +277,8 @@ static const char *override_rows(const octavo_kernel_variant *variant, uint32_t 
     uint32_t rows_max = variant->fused ? 16u : 8u;
     if (!is_power_of_two(rows) || rows > rows_max)
         return variant->fused ? "rows: none of 1, 2, 4, 8, 16" : "rows: none of 1, 2, 4, 8";
-    if (!variant->fused && rows < tuning->lanes / 32u) return "rows: fewer than subgroups of this size ask for";
+    if (!variant->fused && rows < tuning->lanes / tuning->teams / 32u)
+        return "rows: fewer than subgroups of this size ask for";
     tuning->rows = rows;
     return NULL;
 }
@@ -233,15 +291,39 @@ static const char *override_unpack(const octavo_kernel_variant *variant, uint32_
     return NULL;
 }
 
+static const char *override_dispatches(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                                       const octavo_packed_layout *layout, uint32_t dispatches,
+                                       octavo_kernel_tuning *tuning) {
+    if (dispatches != 1u && dispatches != 3u) return "dispatches: neither 1 nor 3";
+    if (variant->fused) return dispatches == 1u ? NULL : "dispatches: the matrix variants take one";
+    if (dispatches == 1u && !octavo_kernel_binds_fused(snapshot))
+        return "dispatches: the device binds too few storage buffers for one";
+    if (tuning->fused != (dispatches == 1u))
+        set_form(snapshot, variant, layout, tuning->lanes / tuning->teams, dispatches == 1u, tuning);
+    return NULL;
+}
+
+static const char *override_query_bits(uint32_t bits, octavo_kernel_tuning *tuning) {
+    if (tuning->query_parts == 0u) return "query_bits: the query is not an integer in this variant";
+    if (bits != 8u && bits != 15u) return "query_bits: neither 8 nor 15";
+    tuning->query_parts = bits == 8u ? 1u : 2u;
+    return NULL;
+}
+
 const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                                    const octavo_kernel_shape *shape, const octavo_tuning_row *row,
                                    octavo_kernel_tuning *tuning) {
     octavo_kernel_tuning changed = *tuning;
     const char *problem = NULL;
-    if (row->lanes != 0u) problem = override_lanes(snapshot, variant, row->lanes, &changed);
+    if (row->dispatches != 0u)
+        problem = override_dispatches(snapshot, variant, shape->layout, row->dispatches, &changed);
+    if (problem == NULL && row->lanes != 0u) problem = override_lanes(snapshot, variant, row->lanes, &changed);
     if (problem == NULL && row->rows != 0u) problem = override_rows(variant, row->rows, &changed);
     if (problem == NULL && row->unpack != 0u) problem = override_unpack(variant, row->unpack, &changed);
+    if (problem == NULL && row->query_bits != 0u) problem = override_query_bits(row->query_bits, &changed);
     if (problem != NULL) return problem;
+    if (!variant->fused && row->lanes == 0u) /* as many teams as the rows leave room for */
+        set_form(snapshot, variant, shape->layout, changed.lanes / changed.teams, changed.fused, &changed);
     changed.shared_bytes = walk_shared_bytes(variant, shape->layout, &changed);
     if (changed.shared_bytes > snapshot->max_compute_shared_memory_size)
         return "it takes more shared memory than a workgroup has on this device";
@@ -256,9 +338,11 @@ const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const
 octavo_tuning_row octavo_kernel_settings(const octavo_kernel_variant *variant, const octavo_kernel_tuning *tuning) {
     octavo_tuning_row row;
     memset(&row, 0, sizeof row);
-    if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) row.lanes = tuning->lanes;
+    if (tuning->fused && tuning->subgroup_size != 0u) row.lanes = tuning->lanes;
     row.rows = tuning->rows;
     if (!variant->fused) row.unpack = tuning->tokens;
+    if (!variant->fused) row.dispatches = tuning->fused ? 1u : 3u;
+    if (tuning->query_parts != 0u) row.query_bits = tuning->query_parts == 1u ? 8u : 15u;
     row.workgroups = tuning->workgroups;
     row.slice_work = tuning->slice_work;
     return row;

@@ -15,7 +15,9 @@ typedef struct octavo_kernel_shape {
 } octavo_kernel_shape;
 
 typedef struct octavo_kernel_tuning {
-    uint32_t lanes;         /* of a workgroup: a power of two, or whole subgroups of 32 of a matrix walk */
+    bool fused;             /* one dispatch prepares the queries, walks and finishes the rows */
+    uint32_t lanes;         /* of a workgroup: a power of two, or whole subgroups */
+    uint32_t teams;         /* parts of a workgroup that walk tiles of their own; 1 but in fused walks of subgroups */
     uint32_t subgroup_size; /* required; 0: none */
     uint32_t rows;          /* of a query tile */
     uint32_t query_parts;   /* int8 parts of a query value; 0: the query is f32 */

@@ -4,12 +4,15 @@
 #include "shader_modules.h"
 
 const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] = {
-    {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true},
-    {"int8_subgroup", OCTAVO_SHADER_WALK_INT_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false},
-    {"int8_shared", OCTAVO_SHADER_WALK_INT_SHARED, OCTAVO_KERNEL_INT_DOT, false, false},
-    {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false},
-    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false},
-    {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_KERNEL_EMULATED_MATRIX, false, true},
+    {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true},
+    {"int8_subgroup", OCTAVO_SHADER_WALK_INT_SUBGROUP, OCTAVO_SHADER_FUSED_INT_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true,
+     false},
+    {"int8_shared", OCTAVO_SHADER_WALK_INT_SHARED, OCTAVO_SHADER_FUSED_INT_SHARED, OCTAVO_KERNEL_INT_DOT, false, false},
+    {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_SHADER_FUSED_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true,
+     false},
+    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false},
+    {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_SHADER_WALK_MATRIX_EMULATED,
+     OCTAVO_KERNEL_EMULATED_MATRIX, false, true},
 };
 
 /* 16 x 8 x 16, f16 times f16 into f32, by a subgroup. */
@@ -38,6 +41,10 @@ static const char *matrix_refusal(const octavo_device_snapshot *snapshot) {
     return NULL;
 }
 
+bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot) {
+    return snapshot->max_stage_storage_buffers >= OCTAVO_WALK_FUSED_BINDINGS;
+}
+
 const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,
                                           uint32_t capabilities) {
     uint32_t missing = octavo_shader_modules[variant->module].needs & ~capabilities;
@@ -47,7 +54,7 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
     }
     if ((missing & OCTAVO_CAPABILITY_COOPERATIVE_MATRIX) != 0u) return "the device has no cooperative matrices";
     if (missing != 0u) return "the device lacks a capability that the variant needs";
-    if (variant->fused && snapshot->max_stage_storage_buffers < OCTAVO_WALK_FUSED_BINDINGS) {
+    if (variant->fused && !octavo_kernel_binds_fused(snapshot)) {
         return "the device binds too few storage buffers for a walk in one dispatch";
     }
     return variant->arithmetic == OCTAVO_KERNEL_MATRIX ? matrix_refusal(snapshot) : NULL;

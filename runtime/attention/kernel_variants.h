@@ -16,14 +16,18 @@ typedef enum octavo_kernel_arithmetic {
 
 typedef struct octavo_kernel_variant {
     const char *name;
-    uint32_t module; /* OCTAVO_SHADER_ */
+    uint32_t module;       /* OCTAVO_SHADER_ of the walk between rotate and merge */
+    uint32_t fused_module; /* of the walk that prepares the queries and finishes the rows itself: one dispatch */
     octavo_kernel_arithmetic arithmetic;
     bool one_subgroup; /* the workgroup is exactly one subgroup */
-    bool fused;        /* prepares the queries and finishes the rows in the walk: one dispatch */
+    bool fused;        /* has only that form; else decoding takes it where the device binds so many buffers */
 } octavo_kernel_variant;
 
 #define OCTAVO_KERNEL_VARIANT_COUNT 6u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
+
+/* Whether the device binds the buffers of a walk in one dispatch. */
+bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot);
 
 /* NULL: it can run; else why not. */
 const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,

@@ -19,6 +19,8 @@ static const number_field selectors[] = {{"key", offsetof(octavo_tuning_row, key
 static const number_field settings[] = {{"lanes", offsetof(octavo_tuning_row, lanes)},
                                         {"rows", offsetof(octavo_tuning_row, rows)},
                                         {"unpack", offsetof(octavo_tuning_row, unpack)},
+                                        {"dispatches", offsetof(octavo_tuning_row, dispatches)},
+                                        {"query_bits", offsetof(octavo_tuning_row, query_bits)},
                                         {"workgroups", offsetof(octavo_tuning_row, workgroups)}};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 

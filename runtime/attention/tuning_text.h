@@ -19,7 +19,7 @@ typedef struct octavo_tuning_row {
     octavo_tuning_word device, variant;
     uint32_t key_dim, value_dim, key_bits, value_bits; /* 16: f16 */
     uint32_t group, query_tokens;
-    uint32_t lanes, rows, unpack, workgroups;
+    uint32_t lanes, rows, unpack, dispatches, query_bits, workgroups;
     uint64_t slice_work;
 } octavo_tuning_row;
 

@@ -133,4 +133,5 @@ void octavo_problem_describe(const octavo_problem *problem, char *text, size_t c
     if (problem->slice_work != 0) append(&line, " slice %llu", (unsigned long long)problem->slice_work);
     if (problem->scratch_bytes != 0) append(&line, " scratch %llu", (unsigned long long)problem->scratch_bytes);
     if (problem->variant != NULL) append(&line, " variant %s", problem->variant);
+    if (problem->tuning != NULL) append(&line, " tuning %s", problem->tuning);
 }

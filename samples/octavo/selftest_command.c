@@ -23,6 +23,7 @@ static const char help[] =
     "  --no-fixed        leave out the fixed problems\n"
     "  --only NAME       one fixed problem\n"
     "  --variant NAME    force a kernel; all: each problem on each kernel that the device can run\n"
+    "  --tuning ROW      numbers for the kernels, as octavo bench --tune writes them\n"
     "  --device DEVICE   an index or a part of a name (octavo devices lists them)\n"
     "  --hide BITS       capabilities to treat as absent, the sum of octavo_capability bits\n"
     "  --validation      load the validation layer\n"
@@ -34,7 +35,7 @@ static const char help[] =
 typedef struct selftest_options {
     uint64_t random, seed, limit, hidden;
     bool no_fixed, json, verbose, help, validation;
-    const char *only, *variant, *device;
+    const char *only, *variant, *tuning, *device;
 } selftest_options;
 
 typedef struct selftest_state {
@@ -59,6 +60,7 @@ static void print_replay(const selftest_state *state, const char *fixed_name, ui
         (void)fprintf(stderr, " --no-fixed --random 1 --seed %llu --limit %llu", (unsigned long long)seed,
                       (unsigned long long)options->limit);
     if (variant != NULL) (void)fprintf(stderr, " --variant %s", variant);
+    if (options->tuning != NULL) (void)fprintf(stderr, " --tuning '%s'", options->tuning);
     if (options->device != NULL) (void)fprintf(stderr, " --device '%s'", options->device);
     if (options->hidden != 0) (void)fprintf(stderr, " --hide %llu", (unsigned long long)options->hidden);
     (void)fprintf(stderr, "\n");
@@ -83,6 +85,7 @@ static void run_test(selftest_state *state, const char *fixed_name, uint64_t see
     else
         (void)snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
     problem->variant = variant;
+    problem->tuning = state->options->tuning;
     octavo_problem_describe(problem, description, sizeof description);
     bool ran = octavo_session_run(state->device, problem, true, &result, &error);
     if (!ran && variant != NULL && result.status == OCTAVO_UNSUPPORTED) {
@@ -181,7 +184,16 @@ static bool print_results(const selftest_state *state) {
     return octavo_json_print(object);
 }
 
-enum { OPTION_RANDOM = 1, OPTION_SEED, OPTION_LIMIT, OPTION_HIDE, OPTION_ONLY, OPTION_VARIANT, OPTION_DEVICE };
+enum {
+    OPTION_RANDOM = 1,
+    OPTION_SEED,
+    OPTION_LIMIT,
+    OPTION_HIDE,
+    OPTION_ONLY,
+    OPTION_VARIANT,
+    OPTION_TUNING,
+    OPTION_DEVICE
+};
 enum { FLAG_NO_FIXED = 100, FLAG_JSON, FLAG_VERBOSE, FLAG_VALIDATION, FLAG_HELP };
 
 static bool take_option(int option, const char *text, selftest_options *options, octavo_error_line *error) {
@@ -201,6 +213,9 @@ static bool take_option(int option, const char *text, selftest_options *options,
         return true;
     case OPTION_VARIANT:
         options->variant = text;
+        return true;
+    case OPTION_TUNING:
+        options->tuning = text;
         return true;
     case OPTION_DEVICE:
         options->device = text;
@@ -265,6 +280,7 @@ octavo_exit octavo_selftest_command(int argc, char **argv) {
                                                  {"hide", required_argument, NULL, OPTION_HIDE},
                                                  {"only", required_argument, NULL, OPTION_ONLY},
                                                  {"variant", required_argument, NULL, OPTION_VARIANT},
+                                                 {"tuning", required_argument, NULL, OPTION_TUNING},
                                                  {"device", required_argument, NULL, OPTION_DEVICE},
                                                  {"no-fixed", no_argument, NULL, FLAG_NO_FIXED},
                                                  {"json", no_argument, NULL, FLAG_JSON},

@@ -37,44 +37,92 @@ uint key_word(const uint w, const uint t) {
     return key_words[w * TOKENS + t];
 }
 
-// Integer dots of twice the levels, less the rows' offsets, of tokens 4 quad + first .. + TOKENS with the query.
-void score_int(uint tile, uint quad, uint first) {
-    for (uint chunk = 0u; chunk < CHUNKS; ++chunk) {
-        uint codes[TOKENS * CHUNK_GROUPS * 8u]; // of a group beyond the last: 0
-        load_key_words(tile, 4u * quad + first, chunk * CHUNK_WORDS);
-        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-            [[unroll]] for (uint g = 0u; g < CHUNK_GROUPS; ++g) {
-                const uint w = g * KEY_BITS;
-                const uint w2 = KEY_BITS > 2u ? key_word(w + 2u, t) : 0u, w3 = KEY_BITS > 3u ? key_word(w + 3u, t) : 0u;
-                [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-                    codes[(t * CHUNK_GROUPS + g) * 8u + c] =
-                        codes_of(KEY_BITS, c, key_word(w, t), key_word(w + 1u, t), w2, w3);
+uint key_codes[TOKENS * CHUNK_GROUPS * 8u]; // [token][group][word of codes]
+
+// Of what load_key_words left; of a group beyond the last: 0.
+void unpack_keys() {
+    [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+        [[unroll]] for (uint g = 0u; g < CHUNK_GROUPS; ++g) {
+            const uint w = g * KEY_BITS;
+            const uint w2 = KEY_BITS > 2u ? key_word(w + 2u, t) : 0u, w3 = KEY_BITS > 3u ? key_word(w + 3u, t) : 0u;
+            [[unroll]] for (uint c = 0u; c < 8u; ++c) {
+                key_codes[(t * CHUNK_GROUPS + g) * 8u + c] =
+                    codes_of(KEY_BITS, c, key_word(w, t), key_word(w + 1u, t), w2, w3);
+            }
+        }
+    }
+}
+
+// Few rows have their sums, and those of both parts, in registers at once; more are taken one by one, part by part.
+const bool FEW_ROWS = LANE_ROWS <= 2u;
+const uint SCORE_ROWS = FEW_ROWS ? LANE_ROWS : 1u;
+const uint SCORE_PARTS = FEW_ROWS ? PARTS : 1u;
+const uint SCORE_SUMS = SCORE_ROWS * SCORE_PARTS;
+
+int score_sums[SCORE_SUMS * TOKENS]; // [row][part][token]
+
+// Adds the dots of key_codes with the parts part_first .. + SCORE_PARTS of rows k_first .. + SCORE_ROWS of this lane.
+void add_scores(uint k_first, uint part_first, uint chunk) {
+    [[unroll]] for (uint i = 0u; i < CHUNK_GROUPS * 2u; ++i) {
+        [[unroll]] for (uint n = 0u; n < SCORE_SUMS; ++n) {
+            const uint part = part_first + n % SCORE_PARTS;
+            const uint query_at = row_of(k_first + n / SCORE_PARTS) * QUERY_WORDS + part * (KEY_PAD / 4u);
+            const uvec4 q = shared_query[query_at / 4u + chunk * 8u + i];
+            [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+                [[unroll]] for (uint c = 0u; c < 4u; ++c) {
+                    const uint at = n * TOKENS + t;
+                    score_sums[at] = dot_s8(key_codes[t * CHUNK_GROUPS * 8u + i * 4u + c], q[c], score_sums[at]);
                 }
             }
         }
-        [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            const uint row = row_of(k);
-            int sums[TOKENS];
+    }
+}
+
+// Dots of key_codes with the rows k_first .. + SCORE_ROWS of this lane.
+void score_rows(uint k_first, uint quad, uint first, uint chunk) {
+    [[unroll]] for (uint n = 0u; n < SCORE_SUMS * TOKENS; ++n) {
+        score_sums[n] = 0;
+    }
+    if (SCORE_PARTS == PARTS) {
+        add_scores(k_first, 0u, chunk);
+    } else {
+        [[dont_unroll]] for (uint part = 0u; part < PARTS; ++part) {
             [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-                sums[t] = 0;
+                score_sums[t] *= 128; // the low part counts once, the high part 128 times
             }
-            [[dont_unroll]] for (uint part = 0u; part < PARTS; ++part) {
-                const uint query_at = (row * QUERY_WORDS + part * (KEY_PAD / 4u)) / 4u + chunk * 8u;
-                [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-                    sums[t] *= 128; // the low part counts once, the high part 128 times
-                }
-                [[unroll]] for (uint i = 0u; i < CHUNK_GROUPS * 2u; ++i) {
-                    const uvec4 q = shared_query[query_at + i];
-                    [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-                        [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-                            sums[t] = dot_s8(codes[t * CHUNK_GROUPS * 8u + i * 4u + c], q[c], sums[t]);
-                        }
-                    }
-                }
-            }
+            add_scores(k_first, part, chunk);
+        }
+    }
+    [[unroll]] for (uint k = 0u; k < SCORE_ROWS; ++k) {
+        const uint at = team_row(row_of(k_first + k)) * 32u + quad;
+        uvec4 x = uvec4(0u);
+        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+            const int high = score_sums[k * SCORE_PARTS * TOKENS + t];
+            const int low = score_sums[(k * SCORE_PARTS + SCORE_PARTS - 1u) * TOKENS + t];
+            x[t] = uint(2 * (SCORE_PARTS == 1u ? high : 128 * high + low));
+        }
+        if (TOKENS == 4u) {
+            shared_logits[at] = chunk > 0u ? shared_logits[at] + x : x;
+        } else {
             [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-                const uint at = row * 32u + quad;
-                shared_logits[at][first + t] = (chunk > 0u ? shared_logits[at][first + t] : 0u) + uint(2 * sums[t]);
+                shared_logits[at][first + t] = chunk > 0u ? shared_logits[at][first + t] + x[t] : x[t];
+            }
+        }
+    }
+}
+
+// Integer dots of twice the levels, less the rows' offsets, of tokens 4 quad + first .. + TOKENS with the query.
+void score_int(uint base, uint quad, uint first) {
+    [[dont_unroll]] for (uint chunk = 0u; chunk < CHUNKS; ++chunk) {
+        if (!PIPELINED) {
+            load_key_words(base, 4u * quad + first, chunk * CHUNK_WORDS);
+        }
+        unpack_keys();
+        if (SCORE_ROWS == LANE_ROWS) {
+            score_rows(0u, quad, first, chunk);
+        } else {
+            [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; k += SCORE_ROWS) {
+                score_rows(k, quad, first, chunk);
             }
         }
     }
@@ -113,7 +161,7 @@ void score_float(uint tile, uint quad, uint first) {
             }
         }
         [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            shared_logits[row_of(k) * 32u + quad][first + t] = floatBitsToUint(sums[k]);
+            shared_logits[team_row(row_of(k)) * 32u + quad][first + t] = floatBitsToUint(sums[k]);
         }
     }
 }

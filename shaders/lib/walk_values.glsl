@@ -8,7 +8,7 @@ uint value_words[BATCH * VALUE_ROW_WORDS];
 
 void load_values(uint tile, uint first) {
     [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
-        const uint channel = min(lane + LANES * (first + i), VALUE_PAD - 1u);
+        const uint channel = min(team_lane + LANES * (first + i), VALUE_PAD - 1u);
         [[unroll]] for (uint w = 0u; w < VALUE_ROW_WORDS; ++w) {
             value_words[i * VALUE_ROW_WORDS + w] = load_word(tile, VALUE_PAD, channel, w);
         }
@@ -19,41 +19,56 @@ uint value_word(const uint i, const uint w) {
     return value_words[i * VALUE_ROW_WORDS + w];
 }
 
+uint value_codes[BATCH * 32u]; // [channel][group][word of codes]
+const uint VALUE_ROWS = ROWS <= 2u ? ROWS : 1u; // rows whose sums are in registers at once
+
+void add_rows(uint row_first, uint first) {
+    float terms[VALUE_ROWS * BATCH];
+    [[unroll]] for (uint n = 0u; n < VALUE_ROWS * BATCH; ++n) {
+        terms[n] = 0.0;
+    }
+    [[unroll]] for (uint g = 0u; g < 4u; ++g) {
+        [[unroll]] for (uint k = 0u; k < VALUE_ROWS; ++k) {
+            const uint at = team_row(row_first + k);
+            const uvec4 w0 = shared_weights[at * 8u + 2u * g], w1 = shared_weights[at * 8u + 2u * g + 1u];
+            const int weight_sum = int(shared_weight_sum[(team_parity(parity) + row_first + k) * 4u + g]);
+            const float scale = shared_weight_scale[at * 4u + g];
+            [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+                uint sum = 0u;
+                [[unroll]] for (uint c = 0u; c < 4u; ++c) {
+                    sum = dot_u8(value_codes[(i * 4u + g) * 8u + c], w0[c], sum);
+                    sum = dot_u8(value_codes[(i * 4u + g) * 8u + 4u + c], w1[c], sum);
+                }
+                terms[k * BATCH + i] += float(2 * int(sum) - weight_sum) * scale;
+            }
+        }
+    }
+    [[unroll]] for (uint k = 0u; k < VALUE_ROWS; ++k) {
+        const float correction = shared_correction[team_row(row_first + k)];
+        [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+            if (has_channel(first + i)) {
+                update_result(first + i, row_first + k, correction, terms[k * BATCH + i]);
+            }
+        }
+    }
+}
+
 // Channels first .. first + BATCH - 1 of this lane, whose words are loaded.
 void add_values_int(uint first) {
-    uint codes[BATCH * 32u];
     [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
         [[unroll]] for (uint g = 0u; g < 4u; ++g) {
             const uint w = g * VALUE_BITS;
             const uint w2 = VALUE_BITS > 2u ? value_word(i, w + 2u) : 0u, w3 = VALUE_BITS > 3u ? value_word(i, w + 3u) : 0u;
             [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-                codes[(i * 4u + g) * 8u + c] = codes_of(VALUE_BITS, c, value_word(i, w), value_word(i, w + 1u), w2, w3);
+                value_codes[(i * 4u + g) * 8u + c] = codes_of(VALUE_BITS, c, value_word(i, w), value_word(i, w + 1u), w2, w3);
             }
         }
     }
-    [[dont_unroll]] for (uint r = 0u; r < ROWS; ++r) {
-        float terms[BATCH];
-        [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
-            terms[i] = 0.0;
-        }
-        [[unroll]] for (uint g = 0u; g < 4u; ++g) {
-            const uvec4 w0 = shared_weights[r * 8u + 2u * g], w1 = shared_weights[r * 8u + 2u * g + 1u];
-            const int weight_sum = int(shared_weight_sum[(parity * ROWS + r) * 4u + g]);
-            const float scale = shared_weight_scale[r * 4u + g];
-            [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
-                uint sum = 0u;
-                [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-                    sum = dot_u8(codes[(i * 4u + g) * 8u + c], w0[c], sum);
-                    sum = dot_u8(codes[(i * 4u + g) * 8u + 4u + c], w1[c], sum);
-                }
-                terms[i] += float(2 * int(sum) - weight_sum) * scale;
-            }
-        }
-        const float correction = shared_correction[r];
-        [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
-            if (has_channel(first + i)) {
-                update_result(first + i, r, correction, terms[i]);
-            }
+    if (VALUE_ROWS == ROWS) {
+        add_rows(0u, first);
+    } else {
+        [[dont_unroll]] for (uint r = 0u; r < ROWS; r += VALUE_ROWS) {
+            add_rows(r, first);
         }
     }
 }
@@ -61,7 +76,7 @@ void add_values_int(uint first) {
 
 void add_channel_float(uint tile, uint i) {
     const float zero = float((1u << (VALUE_BITS & 15u)) - 1u) * 0.5;
-    const uint channel = lane + LANES * i;
+    const uint channel = team_lane + LANES * i;
     float sums[ROWS];
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
         sums[r] = 0.0;
@@ -83,14 +98,14 @@ void add_channel_float(uint tile, uint i) {
                              unpackHalf2x16(load_word(tile, VALUE_PAD, channel, g * 16u + 2u * c + 1u)));
             }
             [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-                const vec4 w = uintBitsToFloat(shared_weights[r * 32u + g * 8u + c]);
+                const vec4 w = uintBitsToFloat(shared_weights[team_row(r) * 32u + g * 8u + c]);
                 // select: an unused slot of an f16 page may hold NaN
                 sums[r] += dot(w, mix(vec4(0.0), value, notEqual(w, vec4(0.0))));
             }
         }
     }
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-        update_result(i, r, shared_correction[r], sums[r]);
+        update_result(i, r, shared_correction[team_row(r)], sums[r]);
     }
 }
 

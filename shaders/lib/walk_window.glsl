@@ -4,11 +4,11 @@
 
 // [row][32]: partial dots, then weights; where a tile has its logits.
 void set_window(uint row, uint slot, float x) {
-    shared_logits[row * 32u + (slot >> 2)][slot & 3u] = floatBitsToUint(x);
+    shared_logits[team_row(row) * 32u + (slot >> 2)][slot & 3u] = floatBitsToUint(x);
 }
 
 float get_window(uint row, uint slot) {
-    return uintBitsToFloat(shared_logits[row * 32u + (slot >> 2)][slot & 3u]);
+    return uintBitsToFloat(shared_logits[team_row(row) * 32u + (slot >> 2)][slot & 3u]);
 }
 
 // Channels 2 w and 2 w + 1 of a query row, in the units of its scale.
@@ -32,7 +32,7 @@ vec2 query_pair(uint row, uint w) {
 
 // Adds the weighted values of `count` window tokens of one channel of this lane.
 void add_channel_window(uint count, uint row_count, uint i) {
-    const uint channel = lane + LANES * i;
+    const uint channel = team_lane + LANES * i;
     float sums[ROWS];
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
         sums[r] = 0.0;
@@ -46,7 +46,7 @@ void add_channel_window(uint count, uint row_count, uint i) {
         }
     }
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-        update_result(i, r, shared_correction[r], sums[r]);
+        update_result(i, r, shared_correction[team_row(r)], sums[r]);
     }
 }
 
@@ -109,7 +109,7 @@ void walk_window(octavo_tile_range range, uint row_count) {
         team_barrier();
         [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
             for (uint n = quad_lane; n < WINDOW_CHUNK; n += QUADS) {
-                shared_logit_max[row_of(k) * 8u + (n >> 2)][n & 3u] = n < width ? window_logit(k, n, count, width) : UNSEEN;
+                shared_logit_max[team_row(row_of(k)) * 8u + (n >> 2)][n & 3u] = n < width ? window_logit(k, n, count, width) : UNSEEN;
             }
         }
         team_barrier();
@@ -117,12 +117,12 @@ void walk_window(octavo_tile_range range, uint row_count) {
             const uint row = row_of(k);
             float own = UNSEEN, sum = 0.0;
             for (uint n = quad_lane; n < WINDOW_CHUNK; n += QUADS) {
-                own = max(own, shared_logit_max[row * 8u + (n >> 2)][n & 3u]);
+                own = max(own, shared_logit_max[team_row(row) * 8u + (n >> 2)][n & 3u]);
             }
-            const float row_max = advance_max(k, own);
+            const float new_max = advance_max(k, own);
             for (uint n = quad_lane; n < count; n += QUADS) {
-                const float logit = shared_logit_max[row * 8u + (n >> 2)][n & 3u];
-                const float p = logit > 0.5 * UNSEEN ? exp2(logit - row_max) : 0.0;
+                const float logit = shared_logit_max[team_row(row) * 8u + (n >> 2)][n & 3u];
+                const float p = logit > 0.5 * UNSEEN ? exp2(logit - new_max) : 0.0;
                 set_window(row, n, p);
                 sum += p;
             }
@@ -138,8 +138,8 @@ void walk_window(octavo_tile_range range, uint row_count) {
     }
     team_barrier();
 #ifdef OCTAVO_INT_DOT
-    for (uint i = lane; i < 2u * ROWS * 4u; i += LANES) {
-        shared_weight_sum[i] = 0u; // the parity may have changed under a tile to come
+    for (uint i = team_lane; i < 2u * ROWS * 4u; i += LANES) {
+        shared_weight_sum[team_parity(0u) * 4u + i] = 0u; // the parity may have changed under a tile to come
     }
     team_barrier();
 #endif

@@ -93,14 +93,14 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
         fleet_job job = make_job(&walk, list->names_size, name, chosen);
         job.rung = rung;
         job.int8_dot = snapshot->int_dot_accelerated;
-        job.trip_lanes = variant->fused ? 32u : tuning.lanes; /* teams of a fused walk have steps of their own */
+        job.trip_lanes = tuning.lanes / tuning.teams; /* teams of a fused walk have tiles, or steps, of their own */
         job.trip_values = (variant->fused ? 32u : OCTAVO_TILE_TOKENS) *
                           (shape->layout->key_dim_padded + shape->layout->value_dim_padded);
         if (rung == 0) {
             octavo_gpu_pipeline_info rotate =
                 octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
             octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(shape->layout, &tuning);
-            if (!variant->fused) { /* a fused one does what these do */
+            if (!tuning.fused) { /* a fused one does what these do */
                 add(list, &rotate, name, chosen);
                 add(list, &merge, name, chosen);
             }

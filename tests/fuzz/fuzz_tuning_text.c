@@ -17,7 +17,8 @@ static void write_again(const octavo_tuning_row *row) {
     octavo_tuning_row again;
     if (octavo_tuning_text_next(&reader, &again) != OCTAVO_TUNING_ROW) abort();
     if (!octavo_tuning_text_matches(&again, &place) || again.lanes != row->lanes || again.rows != row->rows ||
-        again.unpack != row->unpack || again.workgroups != row->workgroups || again.slice_work != row->slice_work)
+        again.unpack != row->unpack || again.dispatches != row->dispatches || again.query_bits != row->query_bits ||
+        again.workgroups != row->workgroups || again.slice_work != row->slice_work)
         abort();
 }
 

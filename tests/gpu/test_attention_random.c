@@ -1,5 +1,6 @@
-/* Attention problems through the public API against the oracle: every fixed one, some random ones on every variant, and
- * the same problem twice. `octavo selftest` runs the same problems; a failure prints its arguments. */
+/* Attention problems through the public API against the oracle: every fixed one, some random ones on every variant in
+ * one dispatch and in three, and the same problem twice. `octavo selftest` runs the same problems; a failure prints its
+ * arguments. */
 #include "attention_check.h"
 #include "gpu_fixture.h"
 #include "random_problem.h"
@@ -12,12 +13,22 @@
 #define RANDOM_PROBLEMS 2u
 #define WORK_LIMIT_POWER 21
 
+/* The dispatches of a call, where a variant has a choice; a workgroup of several subgroups, where it has them. */
+static const char *const forms[] = {"dispatches=1 lanes=32\ndispatches=1", "dispatches=3"};
+#define FORM_COUNT (sizeof forms / sizeof forms[0])
+
+static bool has_form(const char *variant, size_t form) {
+    return form == 0 || strncmp(variant, "matrix", 6) != 0;
+}
+
 /* Runs one problem on one variant (NULL: the best); returns whether it passed. */
-static bool run_problem(gpu_fixture *fixture, octavo_problem *problem, const char *variant, const char *replay) {
+static bool run_problem(gpu_fixture *fixture, octavo_problem *problem, const char *variant, const char *tuning,
+                        const char *replay) {
     octavo_session_result result;
     octavo_error_line error = {""};
     char description[1024];
     problem->variant = variant;
+    problem->tuning = tuning;
     octavo_problem_describe(problem, description, sizeof description);
     if (!octavo_session_run(fixture->device, problem, true, &result, &error)) {
         if (variant != NULL && result.status == OCTAVO_UNSUPPORTED) return true;
@@ -47,7 +58,7 @@ START_TEST(fixed_problems) {
         (void)octavo_fixed_problem(i, &problem, &error, &made);
         ck_assert_msg(made, "%s: %s", name, error.text);
         (void)snprintf(replay, sizeof replay, "octavo selftest --only %s", name);
-        failed += !run_problem(&fixture, &problem, NULL, replay);
+        failed += !run_problem(&fixture, &problem, NULL, NULL, replay);
         octavo_problem_release(&problem);
     }
     ck_assert_uint_eq(failed, 0);
@@ -66,11 +77,15 @@ START_TEST(random_problems_on_every_variant) {
         const char *variant;
         ck_assert_msg(octavo_random_problem_draw(seed, 1 << WORK_LIMIT_POWER, &problem, &error), "%s", error.text);
         for (uint32_t i = 0; (variant = octavo_attention_variant_name(i)) != NULL; i++) {
-            char replay[160];
-            (void)snprintf(replay, sizeof replay,
-                           "octavo selftest --no-fixed --random 1 --seed %llu --limit %d --variant %s",
-                           (unsigned long long)seed, WORK_LIMIT_POWER, variant);
-            failed += !run_problem(&fixture, &problem, variant, replay);
+            for (size_t form = 0; form < FORM_COUNT; form++) {
+                char replay[200];
+                if (!has_form(variant, form)) continue;
+                (void)snprintf(
+                    replay, sizeof replay,
+                    "octavo selftest --no-fixed --random 1 --seed %llu --limit %d --variant %s --tuning '%s'",
+                    (unsigned long long)seed, WORK_LIMIT_POWER, variant, forms[form] != NULL ? forms[form] : "");
+                failed += !run_problem(&fixture, &problem, variant, forms[form], replay);
+            }
         }
         octavo_problem_release(&problem);
     }

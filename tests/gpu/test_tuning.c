@@ -90,8 +90,8 @@ START_TEST(settings_are_used) {
     static const char *const rows[] = {"1", "2", "4", "8"}, *const unpack[] = {"1", "2", "4"};
     for (int i = 0; i < 12; i++) {
         char tuning[128];
-        (void)snprintf(tuning, sizeof tuning, "rows=%s unpack=%s workgroups=%d slice_work=%d", rows[i % 4],
-                       unpack[i / 4], 3 + i, 1000000 + i);
+        (void)snprintf(tuning, sizeof tuning, "rows=%s unpack=%s dispatches=%d workgroups=%d slice_work=%d",
+                       rows[i % 4], unpack[i / 4], i % 2 == 0 ? 1 : 3, 3 + i, 1000000 + i);
         expect(tuning, tuning, 0);
     }
 }

@@ -72,7 +72,8 @@ static void make_run(call *x) {
     x->run = run;
 }
 
-static void open_call(call *x, fabricated_device which, uint32_t hidden, const char *variant, rng *generator) {
+static void open_call(call *x, fabricated_device which, uint32_t hidden, const char *variant, const char *tuning,
+                      rng *generator) {
     octavo_device_create_info device = OCTAVO_DEVICE_CREATE_INFO_INIT;
     device.hidden_capabilities = hidden;
     EXPECT(fake_device_open(which, &x->snapshot, &device, NULL, &x->device) == OCTAVO_SUCCESS);
@@ -92,6 +93,7 @@ static void open_call(call *x, fabricated_device which, uint32_t hidden, const c
     plan.sequence_capacity = SEQUENCES;
     plan.query_capacity = QUERIES_MAX;
     plan.variant = variant;
+    plan.tuning = tuning;
     plan.skip_proof = VK_TRUE;
     plan.scratch_bytes = rng_below(generator, 2u) == 0u ? 0u : 200000u;
     plan.workgroup_target = rng_log_between(generator, 1u, 300u);
@@ -160,7 +162,7 @@ static void end_slice(call *x, slice_state *slice) {
     if (slice->groups == 0u) return;
     EXPECT(slice->partials == slice->partial_end);
     for (uint32_t p = 0; p < slice->partials; ++p) EXPECT(slice->partial_seen[p] == 1u);
-    EXPECT(slice->merged == (x->plan->variant->fused ? 0u : slice->tile_end));
+    EXPECT(slice->merged == (x->plan->tuning.fused ? 0u : slice->tile_end));
     x->slices += 1u;
     x->joined += slice->shares > slice->groups ? 1u : 0u;
 }
@@ -203,7 +205,7 @@ static void read_walk(call *x, const fake_command *command, slice_state *slice) 
     octavo_attention_push push;
     memcpy(&push, command->push, sizeof push);
     check_push(x, &push);
-    bool fused = plan->variant->fused;
+    bool fused = plan->tuning.fused;
     EXPECT(command->binding_count == (fused ? 7u : 3u));
     if (slice->groups == 0u) {
         slice->at = push;
@@ -266,7 +268,7 @@ static void check_commands(call *x, VkCommandBuffer command_buffer) {
         slice.barrier = slice.barrier || command->kind == FAKE_BARRIER;
         if (command->kind != FAKE_DISPATCH) continue;
         kernel_kind kind = kind_of(x, command);
-        EXPECT(!x->plan->variant->fused || kind == WALK);
+        EXPECT(!x->plan->tuning.fused || kind == WALK);
         bool same_lists = kind != WALK || slice.groups == 0u ||
                           memcmp(&command->bindings[OCTAVO_WALK_LISTS], &slice.lists, sizeof slice.lists) == 0;
         if ((kind == ROTATE && slice.last != ROTATE) || !same_lists) {
@@ -300,7 +302,8 @@ static void record_and_check(call *x) {
     }
 }
 
-static void record_on(fabricated_device which, uint32_t hidden, const char *variant, const char *expected) {
+static void record_on(fabricated_device which, uint32_t hidden, const char *variant, const char *tuning, bool fused,
+                      const char *expected) {
     static const uint32_t groups[] = {1, 2, 4, 7, 8};
     uint64_t seed = rng_test_seed(20261124u);
     uint32_t walks = 0u, slices = 0u, joined = 0u, segments = 0u;
@@ -314,8 +317,9 @@ static void record_on(fabricated_device which, uint32_t hidden, const char *vari
         snprintf(what, sizeof what, "%s seed %llu round %u", expected, (unsigned long long)seed, round);
         x->what = what;
         x->group = groups[rng_below(&generator, 5u)];
-        open_call(x, which, hidden, variant, &generator);
+        open_call(x, which, hidden, variant, tuning, &generator);
         ck_assert_str_eq(x->plan->variant->name, expected);
+        ck_assert(x->plan->tuning.fused == fused);
         record_and_check(x);
         close_call(x);
         walks += x->walks;
@@ -330,26 +334,32 @@ static void record_on(fabricated_device which, uint32_t hidden, const char *vari
 }
 
 START_TEST(matrix_calls) {
-    record_on(FABRICATED_HOPPER, 0u, NULL, "matrix");
+    record_on(FABRICATED_HOPPER, 0u, NULL, NULL, true, "matrix");
 }
 END_TEST
 
 START_TEST(emulated_matrix_calls) {
-    record_on(FABRICATED_LAVAPIPE, 0u, "matrix_emulated", "matrix_emulated");
+    record_on(FABRICATED_LAVAPIPE, 0u, "matrix_emulated", NULL, true, "matrix_emulated");
+}
+END_TEST
+
+START_TEST(calls_in_one_kernel) {
+    record_on(FABRICATED_HOPPER, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, NULL, NULL, true, "int8_subgroup");
 }
 END_TEST
 
 START_TEST(calls_in_three_kernels) {
-    record_on(FABRICATED_HOPPER, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, NULL, "int8_subgroup");
+    record_on(FABRICATED_HOPPER, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, NULL, "dispatches=3", false, "int8_subgroup");
 }
 END_TEST
 
 START_TEST(calls_on_the_least_device) {
-    record_on(FABRICATED_ANDROID_2021, 0u, NULL, "f32_shared");
+    record_on(FABRICATED_ANDROID_2021, 0u, NULL, NULL, false, "f32_shared");
 }
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {matrix_calls, emulated_matrix_calls, calls_in_three_kernels, calls_on_the_least_device};
+    const TTest *tests[] = {matrix_calls, emulated_matrix_calls, calls_in_one_kernel, calls_in_three_kernels,
+                            calls_on_the_least_device};
     return run_tests("attention_record", tests, sizeof tests / sizeof tests[0], 300.0);
 }

@@ -74,7 +74,7 @@ static uint64_t declared_bytes(const octavo_gpu_pipeline_info *info) {
 }
 
 /* A workgroup of several subgroups, whose query tiles are as many rows as a matrix has, or fewer. */
-static void check_fused(const choice *c) {
+static void check_matrix(const choice *c) {
     const octavo_device_snapshot *s = &c->device->snapshot;
     const octavo_kernel_tuning *t = &c->tuning;
     bool emulated = c->variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
@@ -86,22 +86,27 @@ static void check_fused(const choice *c) {
     EXPECT(c->shape.phase == OCTAVO_PHASE_PREFILL || t->rows < 2u * c->shape.group * c->shape.query_tokens);
     EXPECT(t->query_parts == 0u);
     EXPECT(t->logits == c->shape.logits);
+    EXPECT(t->fused && 32u * t->teams == t->lanes);
 }
 
-static void check_one_subgroup_or_less(const choice *c) {
+static void check_walk(const choice *c) {
     const octavo_device_snapshot *s = &c->device->snapshot;
     const octavo_kernel_tuning *t = &c->tuning;
-    uint32_t quads = t->lanes < 32u ? t->lanes : 32u;
-    EXPECT(t->lanes >= 4u && t->lanes <= 128u && (t->lanes & (t->lanes - 1u)) == 0u);
+    uint32_t lanes = t->lanes / t->teams, quads = lanes < 32u ? lanes : 32u;
+    EXPECT(lanes >= 4u && lanes <= 128u && (lanes & (lanes - 1u)) == 0u && lanes * t->teams == t->lanes);
     if (c->variant->one_subgroup) {
-        EXPECT(t->subgroup_size == t->lanes);
-        EXPECT(t->lanes >= s->min_subgroup_size && t->lanes <= s->max_subgroup_size);
+        EXPECT(t->subgroup_size == lanes);
+        EXPECT(lanes >= s->min_subgroup_size && lanes <= s->max_subgroup_size);
     } else {
         EXPECT(t->subgroup_size == 0u);
     }
-    EXPECT(t->rows > 0u && t->rows <= 8u && t->rows % (t->lanes / quads) == 0u);
+    EXPECT(t->teams > 0u && (t->teams == 1u || (t->fused && c->variant->one_subgroup)));
+    EXPECT(s->max_compute_workgroup_subgroups == 0u || t->teams <= s->max_compute_workgroup_subgroups);
+    /* one dispatch: of decoding, on a device that binds so much */
+    EXPECT(!t->fused || (c->shape.phase == OCTAVO_PHASE_DECODE && s->max_stage_storage_buffers >= 7u));
+    EXPECT(t->rows > 0u && t->rows <= 8u && t->rows % (lanes / quads) == 0u);
     /* no more rows than there are query heads at a position, but for what the lanes ask */
-    EXPECT(c->shape.phase == OCTAVO_PHASE_PREFILL || t->rows < 2u * c->shape.group || t->rows == t->lanes / quads);
+    EXPECT(c->shape.phase == OCTAVO_PHASE_PREFILL || t->rows < 2u * c->shape.group || t->rows == lanes / quads);
     bool int_query = c->variant->arithmetic == OCTAVO_KERNEL_INT_DOT && c->layout.key_bits < 16u;
     EXPECT(t->query_parts == (int_query ? 2u : 0u));
     EXPECT(octavo_kernel_int_query(c->variant, &c->layout) == int_query);
@@ -114,9 +119,9 @@ static void check_numbers(const choice *c) {
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&c->layout, c->variant, t);
     EXPECT(t->lanes <= s->max_compute_work_group_invocations && t->lanes <= s->max_compute_work_group_size[0]);
     if (c->variant->fused)
-        check_fused(c);
+        check_matrix(c);
     else
-        check_one_subgroup_or_less(c);
+        check_walk(c);
     uint64_t declared = declared_bytes(&walk);
     if (t->shared_bytes != declared) {
         char text[64];
@@ -134,7 +139,7 @@ static void check_numbers(const choice *c) {
 }
 
 static bool same_choice(const octavo_kernel_tuning *a, const octavo_kernel_tuning *b) {
-    return a->rows == b->rows && a->tokens == b->tokens;
+    return a->rows == b->rows && a->tokens == b->tokens && a->fused == b->fused;
 }
 
 /* All rungs of a variant; returns how many there are. */
@@ -144,7 +149,10 @@ static uint32_t check_rungs(choice *c) {
         if (!octavo_kernel_tune(&c->device->snapshot, c->variant, &c->shape, c->rung, &c->tuning)) break;
         check_numbers(c);
         if (c->rung > 0u) {
-            EXPECT(c->tuning.lanes == before.lanes && c->tuning.rows <= before.rows);
+            EXPECT(c->tuning.subgroup_size == before.subgroup_size && c->tuning.rows <= before.rows);
+            /* each numbers in one dispatch and then in three */
+            EXPECT(c->variant->fused || !before.fused ||
+                   (!c->tuning.fused && c->tuning.rows == before.rows && c->tuning.tokens == before.tokens));
             EXPECT(!same_choice(&c->tuning, &before));
         }
         before = c->tuning;
@@ -317,6 +325,19 @@ START_TEST(appends_use_subgroups_that_hold_a_row) {
 }
 END_TEST
 
+/* The other form, of the next rung: within what Vulkan asks of every device. */
+static void check_three_dispatches(const usable_device *device, const octavo_kernel_variant *variant,
+                                   const octavo_packed_layout *layout, const octavo_kernel_shape *shape) {
+    octavo_kernel_tuning tuning;
+    ck_assert(octavo_kernel_tune(&device->snapshot, variant, shape, 1u, &tuning));
+    ck_assert(!tuning.fused && tuning.teams == 1u);
+    octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(layout, variant, &tuning);
+    octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(layout, &tuning);
+    ck_assert_ptr_eq(walk.code, octavo_shader_modules[variant->module].words);
+    check_pipeline(&walk, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
+    check_pipeline(&merge, device->snapshot.max_compute_work_group_invocations, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
+}
+
 /* What a plan of a variant compiles, for d 'dim', 3 bits. */
 static void check_pipelines(const usable_device *device, const octavo_kernel_variant *variant, uint32_t dim) {
     const octavo_device_snapshot *s = &device->snapshot;
@@ -331,12 +352,19 @@ static void check_pipelines(const usable_device *device, const octavo_kernel_var
     ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_ROWS), tuning.rows);
     ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_KEY_PAD), dim);
     ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_VALUE_PAD), dim);
-    ck_assert_uint_le(walk.binding_count, octavo_shader_modules[variant->module].binding_limit);
-    if (variant->fused) { /* it is all there is */
+    uint32_t module = tuning.fused ? variant->fused_module : variant->module;
+    ck_assert_ptr_eq(walk.code, octavo_shader_modules[module].words);
+    ck_assert_uint_le(walk.binding_count, octavo_shader_modules[module].binding_limit);
+    ck_assert(!tuning.fused || s->max_stage_storage_buffers >= 7u);
+    if (tuning.fused) { /* it is all there is */
         check_pipeline(&walk, s->max_compute_work_group_invocations, s->max_stage_storage_buffers);
         ck_assert_uint_eq(walk.binding_count, 7u);
         ck_assert_uint_le(walk.binding_count, OCTAVO_GPU_BINDINGS_MAX);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_LOGITS), OCTAVO_LOGITS_SOFTCAP);
+        if (variant->fused)
+            ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_LOGITS), OCTAVO_LOGITS_SOFTCAP);
+        else if (variant->one_subgroup)
+            ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_TEAMS), tuning.teams);
+        if (!variant->fused) check_three_dispatches(device, variant, &layout, &shape);
         return;
     }
     check_pipeline(&walk, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
@@ -380,30 +408,31 @@ END_TEST
 typedef struct expected_choice {
     fabricated_device device;
     const char *packed, *f16; /* the first variant for 3 bits, and for f16 pages */
-    uint32_t lanes, decode_rows, prefill_rows;
+    uint32_t lanes, teams;    /* lanes of a team; 0 teams: in three dispatches */
+    uint32_t decode_rows, prefill_rows;
     uint32_t tokens;
     bool without_matrices; /* the capability is hidden */
 } expected_choice;
 
 /* d 128, K and V of 3 bits, 4 query heads for each KV head. */
 static const expected_choice table[] = {
-    {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false},
-    {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false},
-    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false}, /* sizes 64 and 128, no control */
-    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 1u, false},
-    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false}, /* no subgroup arithmetic */
-    {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, 1u, false},
-    {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", 32u, 4u, 4u, 1u, false},
-    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u, false}, /* SIMD16 spills */
-    {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 1u, false},
-    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 8u, 2u, false}, /* no dot instruction */
-    {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 2u, false},
-    {FABRICATED_TURING, "matrix", "matrix", 384u, 4u, 8u, 0u, false},
-    {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u, true},
-    {FABRICATED_HOPPER, "matrix", "matrix", 384u, 4u, 8u, 0u, false},
-    {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 8u, 4u, true},
-    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 4u, 4u, 2u, false},
-    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 4u, 4u, 2u, false},
+    {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", 32u, 0u, 4u, 4u, 1u, false},
+    {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", 32u, 0u, 4u, 4u, 1u, false},
+    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", 32u, 1u, 4u, 4u, 1u, false}, /* sizes 64, 128, no control */
+    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 4u, 1u, false},
+    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", 32u, 1u, 4u, 4u, 1u, false}, /* no subgroup arithmetic */
+    {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, 4u, 1u, false},
+    {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", 32u, 1u, 4u, 4u, 1u, false},
+    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 4u, 1u, false}, /* SIMD16 spills */
+    {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 4u, 1u, false},
+    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 8u, 2u, false}, /* no dot instruction */
+    {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 2u, false},
+    {FABRICATED_TURING, "matrix", "matrix", 32u, 12u, 4u, 8u, 0u, false},
+    {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 4u, true},
+    {FABRICATED_HOPPER, "matrix", "matrix", 32u, 12u, 4u, 8u, 0u, false},
+    {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 4u, true},
+    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 1u, 4u, 4u, 2u, false},
+    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 1u, 4u, 4u, 2u, false},
 };
 
 START_TEST(named_choices) {
@@ -426,10 +455,13 @@ START_TEST(named_choices) {
         shape.query_tokens = 512u;
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &prefill));
         bool is_expected = strcmp(variant->name, expected->packed) == 0 && strcmp(f16, expected->f16) == 0 &&
-                           decode.lanes == expected->lanes && decode.rows == expected->decode_rows &&
-                           prefill.rows == expected->prefill_rows && decode.tokens == expected->tokens;
-        ck_assert_msg(is_expected, "%s: %s, f16 %s, %u lanes, %u and %u rows, %u tokens", device.snapshot.name,
-                      variant->name, f16, decode.lanes, decode.rows, prefill.rows, decode.tokens);
+                           decode.lanes / decode.teams == expected->lanes &&
+                           (decode.fused ? decode.teams : 0u) == expected->teams &&
+                           decode.rows == expected->decode_rows && prefill.rows == expected->prefill_rows &&
+                           decode.tokens == expected->tokens;
+        ck_assert_msg(is_expected, "%s: %s, f16 %s, %u lanes, %u teams%s, %u and %u rows, %u tokens",
+                      device.snapshot.name, variant->name, f16, decode.lanes / decode.teams, decode.teams,
+                      decode.fused ? "" : " in three dispatches", decode.rows, prefill.rows, decode.tokens);
     }
 }
 END_TEST

@@ -32,7 +32,7 @@ static bool holds(const char *text) {
 START_TEST(every_word_is_read) {
     octavo_tuning_row row = only_row(
         "device=\"NVIDIA H200\" variant=matrix key=128 value=64 kv=3/f16 group=4 tokens=2 "
-        "lanes=384 rows=8 unpack=1 workgroups=4294967295 "
+        "lanes=384 rows=8 unpack=1 dispatches=3 query_bits=15 workgroups=4294967295 "
         "slice_work=18446744073709551615");
     ck_assert_uint_eq(row.device.size, 11u);
     ck_assert(memcmp(row.device.bytes, "NVIDIA H200", 11u) == 0);
@@ -46,6 +46,8 @@ START_TEST(every_word_is_read) {
     ck_assert_uint_eq(row.lanes, 384u);
     ck_assert_uint_eq(row.rows, 8u);
     ck_assert_uint_eq(row.unpack, 1u);
+    ck_assert_uint_eq(row.dispatches, 3u);
+    ck_assert_uint_eq(row.query_bits, 15u);
     ck_assert_uint_eq(row.workgroups, UINT32_MAX);
     ck_assert_uint_eq(row.slice_work, UINT64_MAX);
 }
@@ -181,6 +183,7 @@ START_TEST(what_is_written_is_read) {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
         octavo_tuning_place place = {names[i], "int8_subgroup", UINT32_MAX, UINT32_MAX, 16, 2, UINT32_MAX, UINT32_MAX};
         octavo_tuning_row settings = {0};
+        settings.dispatches = settings.query_bits = UINT32_MAX;
         settings.rows = settings.unpack = settings.workgroups = settings.lanes = UINT32_MAX;
         settings.slice_work = UINT64_MAX;
         char text[OCTAVO_TUNING_TEXT_BYTES];
@@ -189,6 +192,7 @@ START_TEST(what_is_written_is_read) {
         ck_assert_msg(octavo_tuning_text_matches(&row, &place), "'%s' does not match its place", text);
         ck_assert_msg(row.device.bytes != NULL && row.variant.bytes != NULL && row.lanes == UINT32_MAX &&
                           row.rows == UINT32_MAX && row.unpack == UINT32_MAX && row.workgroups == UINT32_MAX &&
+                          row.dispatches == UINT32_MAX && row.query_bits == UINT32_MAX &&
                           row.slice_work == UINT64_MAX && row.query_tokens == UINT32_MAX,
                       "'%s' lacks something", text);
         place.device = "other";
@@ -236,7 +240,20 @@ static const struct {
     {"int8_subgroup", "rows=16", "rows: none of"},
     {"int8_subgroup", "unpack=3", "unpack: none of"},
     {"int8_subgroup", "unpack=8", "unpack: none of"},
+    {"int8_subgroup", "lanes=96", NULL},
+    {"int8_subgroup", "lanes=48", "lanes: not whole"},
+    {"int8_subgroup", "lanes=64 dispatches=3", "lanes: only"},
+    {"int8_subgroup", "dispatches=3", NULL},
+    {"int8_subgroup", "dispatches=1 query_bits=8", NULL},
+    {"int8_subgroup", "dispatches=2", "dispatches: neither"},
+    {"int8_subgroup", "query_bits=15", NULL},
+    {"int8_subgroup", "query_bits=16", "query_bits: neither"},
+    {"f32_subgroup", "query_bits=8", "query_bits: the query"},
+    {"matrix", "dispatches=1", NULL},
+    {"matrix", "dispatches=3", "dispatches: the matrix"},
+    {"matrix", "query_bits=8", "query_bits: the query"},
     {"f32_shared", "lanes=32", "lanes: only"},
+    {"f32_shared", "dispatches=3 rows=2", NULL},
 };
 
 START_TEST(settings_are_checked) {
@@ -264,7 +281,10 @@ START_TEST(settings_are_checked) {
     ck_assert(row.workgroups == 0u ? used.workgroups > 0u : used.workgroups == row.workgroups);
     ck_assert(row.slice_work == 0u ? used.slice_work == before.slice_work : used.slice_work == row.slice_work);
     ck_assert(after.shared_bytes <= device.snapshot.max_compute_shared_memory_size);
-    ck_assert((used.lanes == 0u) == (variant->arithmetic != OCTAVO_KERNEL_MATRIX));
+    ck_assert((used.lanes == 0u) == (after.subgroup_size == 0u || !after.fused));
+    ck_assert(row.dispatches == 0u || after.fused == (row.dispatches == 1u));
+    ck_assert(row.query_bits == 0u || after.query_parts == (row.query_bits == 8u ? 1u : 2u));
+    ck_assert(variant->fused ? used.dispatches == 0u : used.dispatches == (after.fused ? 1u : 3u));
     ck_assert((used.unpack == 0u) == variant->fused);
 }
 END_TEST

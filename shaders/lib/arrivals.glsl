@@ -1,0 +1,44 @@
+// The last workgroup that brings a partial result of a query tile takes them all: nobody waits for another. Includer
+// defines ROWS, VALUE_PAD, uint lane, uint head, octavo_query_tile tile, shared float rows[], row_max[], row_sum[], shared
+// uint shared_arrivals, and the buffer uint scratch[], coherent across workgroups.
+#ifndef OCTAVO_ARRIVALS_GLSL
+#define OCTAVO_ARRIVALS_GLSL
+
+uint partial_row(uint partial, uint row) {
+    return (partial * push.head_count + head) * ROWS + row;
+}
+
+// Before one lane counts: what all lanes wrote is there for whoever sees the count. After one lane saw a count: all lanes
+// see what was there.
+void join_workgroups() {
+    memoryBarrierBuffer();
+    barrier();
+}
+
+// Leaves this workgroup's partial result; true in the workgroup that brought the last one of the tile.
+bool arrive(uint partial, uint tile_index) {
+    [[dont_unroll]] for (uint i = lane; i < tile.row_count * VALUE_PAD; i += gl_WorkGroupSize.x) {
+        scratch[push.output_offset + partial_row(partial, 0u) * VALUE_PAD + i] = floatBitsToUint(rows[i]);
+    }
+    for (uint r = lane; r < tile.row_count; r += gl_WorkGroupSize.x) {
+        const uint at = push.sum_offset + 2u * partial_row(partial, r);
+        scratch[at] = floatBitsToUint(row_max[r]);
+        scratch[at + 1u] = floatBitsToUint(row_sum[r]);
+    }
+    join_workgroups();
+    if (lane == 0u) {
+        const uint at = push.arrival_offset + tile_index * push.head_count + head;
+        const uint arrivals = atomicAdd(scratch[at], 1u) + 1u;
+        shared_arrivals = arrivals;
+        if (arrivals == tile.partial_count) {
+            scratch[at] = 0u; // for the next call
+        }
+    }
+    barrier();
+    if (shared_arrivals != tile.partial_count) {
+        return false;
+    }
+    join_workgroups();
+    return true;
+}
+#endif
