@@ -16,7 +16,7 @@
 #define OCTAVO_LOGITS_UNIFORM 2u /* rows that see nothing are means */
 #define OCTAVO_SPEC_APPEND_ROLE 8 /* OCTAVO_APPEND_ */
 #define OCTAVO_SPEC_APPEND_AHEAD 9 /* 1: loads a row while it works on the one before */
-#define OCTAVO_SPEC_TEAMS 8 /* subgroups of a workgroup, each with tiles of its own */
+#define OCTAVO_SPEC_TEAMS 10 /* subgroups of a workgroup, each with tiles of its own */
 #define OCTAVO_SPEC_LOCAL_SIZE 253
 
 /* --- bindings, set 0 ------------------------------------------------------------------------------------------ */

@@ -141,8 +141,9 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
     return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
 }
 
-/* Teams of 32 lanes that share a query tile; the emulation is one team. Codes are unpacked once for the sixteen rows of a
- * tile (H200, 65536 tokens: 57 us; two tiles of eight 73 us). A rung less is half the rows. */
+/* Teams of 32 lanes that share a query tile; the emulation is one team. Codes are unpacked once for the sixteen rows of
+ * a tile (H200, 65536 tokens: 57 us; two tiles of eight 73 us). A rung less is the wide workgroup's registers, then
+ * half the rows. */
 static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
     const tuning_row *row = row_of(snapshot);
@@ -152,8 +153,12 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->rows = rows_max;
     if (wanted < rows_max && shape->phase == OCTAVO_PHASE_DECODE)
         tuning->rows = power_of_two_at_least((uint32_t)wanted);
-    uint32_t teams = emulated ? 1u : tuning->rows > 8u ? MATRIX_WIDE_TEAMS : MATRIX_TEAMS,
-             subgroups = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
+    uint32_t teams = emulated ? 1u : tuning->rows > 8u ? MATRIX_WIDE_TEAMS : MATRIX_TEAMS;
+    if (rung > 0u && teams > MATRIX_WIDE_TEAMS) {
+        teams = MATRIX_WIDE_TEAMS;
+        rung -= 1u;
+    }
+    uint32_t subgroups = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
     while (teams > 1u &&
            (32u * teams > snapshot->max_compute_work_group_invocations ||
             32u * teams > snapshot->max_compute_work_group_size[0] || (subgroups != 0u && teams > subgroups)))

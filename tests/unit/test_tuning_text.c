@@ -224,7 +224,8 @@ static const struct {
 } fits[] = {
     {"matrix", "lanes=128 rows=4 workgroups=7 slice_work=9", NULL},
     {"matrix", "lanes=1024 rows=1", NULL},
-    {"matrix", "rows=16", NULL},
+    {"matrix", "lanes=256 rows=16", NULL},
+    {"matrix", "lanes=512 rows=16", "more shared memory"},
     {"matrix", "lanes=48", "lanes: not a multiple"},
     {"matrix", "lanes=1056", "lanes: not a multiple"},
     {"matrix", "lanes=4294967264", "lanes: not a multiple"},
