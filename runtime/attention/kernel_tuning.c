@@ -204,10 +204,16 @@ static void set_form(const octavo_device_snapshot *snapshot, const octavo_kernel
     tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
 }
 
+/* Iterations of a lane that transforms the query rows of a tile, of the 65535 that llvmpipe has. */
+#define SOFTWARE_TRANSFORM_MAX 16384u
+
 /* Whether one dispatch takes as many rows as three do. */
 static bool fits_fused(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                        const octavo_packed_layout *layout, uint32_t team_lanes, const octavo_kernel_tuning *tuning) {
     octavo_kernel_tuning tried = *tuning;
+    uint32_t pad = layout->key_dim_padded;
+    if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU && pad * pad / team_lanes * tuning->rows > SOFTWARE_TRANSFORM_MAX)
+        return false;
     set_form(snapshot, variant, layout, team_lanes, true, &tried);
     if (tried.shared_bytes > snapshot->max_compute_shared_memory_size) {
         set_form(snapshot, variant, layout, team_lanes, false, &tried);
