@@ -69,13 +69,11 @@ OCTAVO_STRUCT(octavo_rotate_push) {
     OCTAVO_U32 element;        /* OCTAVO_ELEMENT_ */
     OCTAVO_U32 token_first;    /* first token of the tensor */
     OCTAVO_U32 token_stride, head_stride; /* elements */
-    OCTAVO_U32 mean_offset;      /* words in the record buffer: [head][d'] */
-    OCTAVO_U32 transform_offset; /* [head][d'][d'] */
-    OCTAVO_U32 scratch_offset; /* words */
-    OCTAVO_U32 row_first;      /* K, V: scratch row of the first row. Q: token of the call, minus the slice's first */
-    OCTAVO_U32 query_rows;     /* Q: rows of one KV head in scratch */
+    OCTAVO_U32 transform_offset; /* words in the record buffer, which begins with the means: [head][d'][d'] */
+    OCTAVO_U32 row_first;      /* token_first, minus the first one of the slice */
+    OCTAVO_U32 query_rows;     /* rows of one KV head in scratch */
     OCTAVO_U32 seed;
-    OCTAVO_F32T scale; /* Q: of the logits */
+    OCTAVO_F32T scale; /* of the logits */
 } OCTAVO_END(octavo_rotate_push);
 
 /* --- append: rows of K and V -> codes in pages --------------------------------------------------------------------- */

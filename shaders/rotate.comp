@@ -54,7 +54,7 @@ void find_means(uint first) {
         return;
     }
     const uint r = lane / LANES_PER_ROW;
-    const uint mean_at = push.mean_offset + (((first + r) % push.head_count) / push.group) * ROW_CHANNELS;
+    const uint mean_at = ((first + r) % push.head_count) / push.group * ROW_CHANNELS;
     float sum = 0.0;
     for (uint i = lane % LANES_PER_ROW; i < ROW_CHANNELS; i += LANES_PER_ROW) {
         sum += rows[r * ROW_CHANNELS + i] * record[mean_at + i];
@@ -97,9 +97,8 @@ void transform_rows(uint first) {
 // Where the query row `row` of this dispatch goes.
 uint query_place(uint row, uint payload) {
     const uint token = row / push.head_count, head = row % push.head_count;
-    return push.scratch_offset +
-           ((head / push.group) * push.query_rows + (push.row_first + token) * push.group + head % push.group) *
-               (OCTAVO_ROW_HEADER_WORDS + payload);
+    return ((head / push.group) * push.query_rows + (push.row_first + token) * push.group + head % push.group) *
+           (OCTAVO_ROW_HEADER_WORDS + payload);
 }
 
 void write_query_float(uint first) {

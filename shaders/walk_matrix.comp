@@ -289,11 +289,16 @@ float largest_scale(uvec4 scales) {
     return unpackHalf2x16(max(max(scales.x, scales.y), max(scales.z, scales.w))).y;
 }
 
-// Which of four tokens a row sees in packed pages.
+// Which of four tokens are read from packed pages.
+uint packed_tokens(uint token_first) {
+    return mask_below(int(sequence.packed_end), token_first) & ~mask_below(int(sequence.packed_begin), token_first);
+}
+
+// Which of them a row sees.
 uint seen_tokens(uint row, uint token_first) {
     const uint sees = row_is_empty(row) ? mask_empty_mode(push.mask) != 0u ? 15u : 0u
                                         : mask_sees_four(push.mask, row_position(sequence, row), token_first);
-    return sees & mask_below(int(sequence.packed_end), token_first) & ~mask_below(int(sequence.packed_begin), token_first);
+    return sees & packed_tokens(token_first);
 }
 
 // Hides what a row of half h does not see of four tokens; bit j of bad: the V of token j is not finite.
@@ -309,9 +314,10 @@ void hide_tokens(uint h, uint token_first, uint bad, inout vec2 x[4]) {
 // At the end of a list: scales beside the packed tokens may be anything, and those of tokens that some rows do not see.
 // Returns the tokens whose V is not finite.
 uint clear_scales(uint token_first, inout uvec4 scales) {
+    const uint packed = packed_tokens(token_first);
     uint bad = 0u;
     UNROLL for (uint j = 0u; j < 4u; ++j) {
-        const bool inside = token_first + j >= sequence.packed_begin && token_first + j < sequence.packed_end;
+        const bool inside = (packed & (1u << j)) != 0u;
         bad |= inside && scales[j] >= 0x7c000000u ? 1u << j : 0u;
         scales[j] = !inside ? 0u : scales[j] >= 0x7c000000u ? scales[j] & 0xffffu : scales[j];
     }

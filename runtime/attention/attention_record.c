@@ -44,9 +44,7 @@ static octavo_status rotate_queries(const slice_recorder *recorder, uint32_t fir
     push.token_first = first;
     push.token_stride = run->queries.token_stride;
     push.head_stride = run->queries.head_stride;
-    push.mean_offset = 0u;
     push.transform_offset = octavo_cache_query_transform_offset(cache);
-    push.scratch_offset = 0u;
     push.row_first = first - recorder->slice.token_first;
     push.query_rows = recorder->slice.token_count * plan->group;
     push.seed = codec->seed;

@@ -28,8 +28,7 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
                                                  const octavo_kernel_tuning *tuning);
 octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *layout,
                                                   const octavo_kernel_tuning *tuning);
-/* Whether K and V are appended by one dispatch: where they have one shape, and the device binds both tensors at once.
- */
+/* Whether one dispatch appends K and V: where they have one shape, and the device binds both tensors at once. */
 bool octavo_kernel_appends_both(const octavo_device_snapshot *snapshot, const octavo_packed_layout *layout);
 /* The size of subgroups for append kernels that use them; 0: the twins without. */
 uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, uint32_t capabilities,

@@ -9,10 +9,15 @@ uint partial_row(uint partial, uint row) {
 }
 
 // Before one lane counts: what all lanes wrote is there for whoever sees the count. After one lane saw a count: all lanes
-// see what was there.
+// see what was there. In Vulkan's memory model only a barrier that releases and acquires joins what one lane does to what
+// the others do.
 void join_workgroups() {
+#ifdef OCTAVO_VULKAN_MEMORY_MODEL
+    controlBarrier(gl_ScopeWorkgroup, gl_ScopeQueueFamily, gl_StorageSemanticsBuffer, gl_SemanticsAcquireRelease);
+#else
     memoryBarrierBuffer();
     barrier();
+#endif
 }
 
 // Leaves this workgroup's partial result; true in the workgroup that brought the last one of the tile.

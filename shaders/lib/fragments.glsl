@@ -87,6 +87,7 @@ uint halves_multiply_add(uint x, float factor, float term) {
 }
 #else
 #pragma use_vulkan_memory_model
+#define OCTAVO_VULKAN_MEMORY_MODEL
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require

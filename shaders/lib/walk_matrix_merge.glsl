@@ -1,6 +1,8 @@
 // Part of walk_matrix.comp: the results of the teams, then of the workgroups, and the rows that are done.
 #ifndef OCTAVO_WALK_MATRIX_MERGE_GLSL
 #define OCTAVO_WALK_MATRIX_MERGE_GLSL
+#include "arrivals.glsl"
+#include "team_sums.glsl"
 
 // The teams' results into rows[], row_max[], row_sum[].
 void merge_teams() {
@@ -15,20 +17,7 @@ void merge_teams() {
         }
     }
     barrier();
-    for (uint r = lane; r < ROWS; r += gl_WorkGroupSize.x) {
-        float largest = UNSEEN, sum = 0.0;
-        [[dont_unroll]] for (uint i = 0u; i < TEAMS; ++i) {
-            largest = max(largest, team_max[i * ROWS + r]);
-        }
-        [[dont_unroll]] for (uint i = 0u; i < TEAMS; ++i) {
-            const float factor = exp2(team_max[i * ROWS + r] - largest);
-            team_max[i * ROWS + r] = factor;
-            sum += team_sum[i * ROWS + r] * factor;
-        }
-        row_max[r] = largest;
-        row_sum[r] = sum;
-    }
-    barrier();
+    merge_team_sums();
     UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
         UNROLL for (uint h = 0u; h < HALVES; ++h) {
             UNROLL for (uint j = 0u; j < 2u; ++j) {
@@ -54,47 +43,6 @@ void merge_teams() {
         }
         barrier();
     }
-}
-
-uint partial_row(uint partial, uint row) {
-    return (partial * push.head_count + head) * ROWS + row;
-}
-
-// Before one lane counts: what all lanes wrote is there for whoever sees the count. After one lane saw a count: all lanes
-// see what was there. Only a barrier that releases and acquires joins what one lane does to what the others do.
-void join_workgroups() {
-#ifdef OCTAVO_EMULATED_MATRIX
-    memoryBarrierBuffer();
-    barrier();
-#else
-    controlBarrier(gl_ScopeWorkgroup, gl_ScopeQueueFamily, gl_StorageSemanticsBuffer, gl_SemanticsAcquireRelease);
-#endif
-}
-
-// Leaves this workgroup's partial result; true in the workgroup that brought the last one of the tile.
-bool arrive(uint partial, uint tile_index) {
-    [[dont_unroll]] for (uint i = lane; i < tile.row_count * VALUE_PAD; i += gl_WorkGroupSize.x) {
-        scratch[push.output_offset + partial_row(partial, 0u) * VALUE_PAD + i] = floatBitsToUint(rows[i]);
-    }
-    for (uint r = lane; r < tile.row_count; r += gl_WorkGroupSize.x) {
-        scratch[push.sum_offset + 2u * partial_row(partial, r)] = floatBitsToUint(row_max[r]);
-        scratch[push.sum_offset + 2u * partial_row(partial, r) + 1u] = floatBitsToUint(row_sum[r]);
-    }
-    join_workgroups();
-    if (lane == 0u) {
-        const uint at = push.arrival_offset + tile_index * push.head_count + head;
-        const uint arrivals = atomicAdd(scratch[at], 1u) + 1u;
-        shared_arrivals = arrivals;
-        if (arrivals == tile.partial_count) {
-            scratch[at] = 0u; // for the next call
-        }
-    }
-    barrier();
-    if (shared_arrivals != tile.partial_count) {
-        return false;
-    }
-    join_workgroups();
-    return true;
 }
 
 // All partial results of the tile into rows[], row_max[], row_sum[], in the order of their numbers; a team takes a row of

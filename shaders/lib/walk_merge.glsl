@@ -2,23 +2,11 @@
 #ifndef OCTAVO_WALK_MERGE_GLSL
 #define OCTAVO_WALK_MERGE_GLSL
 #include "arrivals.glsl"
+#include "team_sums.glsl"
 
 // The teams' results into the first one's place in rows[] and row_max[], row_sum[].
 void merge_teams() {
-    for (uint r = lane; r < ROWS; r += GROUP_LANES) {
-        float largest = UNSEEN, sum = 0.0;
-        [[dont_unroll]] for (uint i = 0u; i < TEAMS; ++i) {
-            largest = max(largest, team_max[i * ROWS + r]);
-        }
-        [[dont_unroll]] for (uint i = 0u; i < TEAMS; ++i) {
-            const float factor = exp2(team_max[i * ROWS + r] - largest);
-            team_max[i * ROWS + r] = factor;
-            sum += team_sum[i * ROWS + r] * factor;
-        }
-        row_max[r] = largest;
-        row_sum[r] = sum;
-    }
-    barrier();
+    merge_team_sums();
     if (TEAMS > 1u) {
         [[dont_unroll]] for (uint i = lane; i < ROWS * VALUE_PAD; i += GROUP_LANES) {
             float x = 0.0;
