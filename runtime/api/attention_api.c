@@ -61,10 +61,9 @@ const char *octavo_attention_variant_name(uint32_t index) {
 }
 
 const char *octavo_attention_variant_refusal(const octavo_device *device, uint32_t index, octavo_phase phase) {
-    (void)phase; /* every variant serves both */
     if (device == NULL || index >= OCTAVO_KERNEL_VARIANT_COUNT) return "there is no such variant";
     return octavo_kernel_variant_refusal(&octavo_kernel_variants[index], octavo_gpu_snapshot(device),
-                                         octavo_gpu_capabilities(device));
+                                         octavo_gpu_capabilities(device), phase);
 }
 
 const char *octavo_attention_variant(const octavo_attention *attention) {

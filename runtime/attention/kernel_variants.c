@@ -4,15 +4,16 @@
 #include "shader_modules.h"
 
 const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] = {
-    {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true},
+    {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true, false},
     {"int8_subgroup", OCTAVO_SHADER_WALK_INT_SUBGROUP, OCTAVO_SHADER_FUSED_INT_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true,
+     false, false},
+    {"int8_shared", OCTAVO_SHADER_WALK_INT_SHARED, OCTAVO_SHADER_FUSED_INT_SHARED, OCTAVO_KERNEL_INT_DOT, false, false,
      false},
-    {"int8_shared", OCTAVO_SHADER_WALK_INT_SHARED, OCTAVO_SHADER_FUSED_INT_SHARED, OCTAVO_KERNEL_INT_DOT, false, false},
     {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_SHADER_FUSED_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true,
-     false},
-    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false},
+     false, false},
+    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false, false},
     {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_SHADER_WALK_MATRIX_EMULATED,
-     OCTAVO_KERNEL_EMULATED_MATRIX, false, true},
+     OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false},
 };
 
 /* 16 x 8 x 16, f16 times f16 into f32, by a subgroup. */
@@ -46,7 +47,8 @@ bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot) {
 }
 
 const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,
-                                          uint32_t capabilities) {
+                                          uint32_t capabilities, octavo_phase phase) {
+    if (variant->prefill_only && phase == OCTAVO_PHASE_DECODE) return "the variant is for prefill";
     uint32_t missing = octavo_shader_modules[variant->module].needs & ~capabilities;
     if ((missing & OCTAVO_CAPABILITY_INT_DOT) != 0u) return "the device has no integer dot product";
     if ((missing & OCTAVO_CAPABILITY_SUBGROUP) != 0u) {
@@ -66,15 +68,16 @@ static uint32_t rank(const octavo_kernel_variant *variant, bool prefer_int) {
     return (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) == prefer_int ? 1u : 2u;
 }
 
-uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, uint32_t key_bits,
-                                     uint32_t value_bits, uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
+uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, octavo_phase phase,
+                                     uint32_t key_bits, uint32_t value_bits,
+                                     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
     bool prefer_int = snapshot->int_dot_accelerated != VK_FALSE && (key_bits != 16u || value_bits != 16u);
     uint32_t count = 0;
     for (uint32_t wanted = 0; wanted < 3u; ++wanted) {
         for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
             const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
             if (variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX && rank(variant, prefer_int) == wanted &&
-                octavo_kernel_variant_refusal(variant, snapshot, capabilities) == NULL) {
+                octavo_kernel_variant_refusal(variant, snapshot, capabilities, phase) == NULL) {
                 order[count++] = i;
             }
         }

@@ -21,6 +21,7 @@ typedef struct octavo_kernel_variant {
     octavo_kernel_arithmetic arithmetic;
     bool one_subgroup; /* the workgroup is exactly one subgroup */
     bool fused;        /* has only that form; else decoding takes it where the device binds so many buffers */
+    bool prefill_only; /* its tiles have so many rows that decoding is left to others */
 } octavo_kernel_variant;
 
 #define OCTAVO_KERNEL_VARIANT_COUNT 6u
@@ -29,13 +30,14 @@ extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_
 /* Whether the device binds the buffers of a walk in one dispatch. */
 bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot);
 
-/* NULL: it can run; else why not. */
+/* NULL: it can run in this phase (AUTO: in some); else why not. */
 const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,
-                                          uint32_t capabilities);
+                                          uint32_t capabilities, octavo_phase phase);
 
-/* Indices of the variants to try, best first; refused ones are left out, and those that
+/* Indices of the variants to try for a phase, best first; refused ones are left out, and those that
  * only show that a kernel is right. Returns their number. */
-uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, uint32_t key_bits,
-                                     uint32_t value_bits, uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]);
+uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, octavo_phase phase,
+                                     uint32_t key_bits, uint32_t value_bits,
+                                     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]);
 
 #endif

@@ -126,7 +126,7 @@ static void add_unchosen(job_list *list, const octavo_device_snapshot *snapshot,
     for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; i++) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
         if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX &&
-            octavo_kernel_variant_refusal(variant, snapshot, capabilities) == NULL) {
+            octavo_kernel_variant_refusal(variant, snapshot, capabilities, shape->phase) == NULL) {
             add_walk(list, snapshot, variant, shape, layout_name, false);
         }
     }
@@ -137,7 +137,7 @@ static void add_attention(job_list *list, const octavo_device_snapshot *snapshot
                           const octavo_kernel_shape *shape, const char *layout_name, bool all) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
     uint32_t count =
-        octavo_kernel_variant_order(snapshot, capabilities, shape->layout->key_bits, shape->layout->value_bits, order);
+        octavo_kernel_variant_order(snapshot, capabilities, shape->phase, shape->layout->key_bits, shape->layout->value_bits, order);
     bool chosen = true;
     for (uint32_t i = 0; i < count && (chosen || all); i++) {
         if (add_walk(list, snapshot, &octavo_kernel_variants[order[i]], shape, layout_name, chosen)) {

@@ -20,7 +20,7 @@ static const uint32_t all_groups[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 28,
 
 static uint32_t variant_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, key_bits, value_bits, order);
+    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, OCTAVO_PHASE_DECODE, key_bits, value_bits, order);
 }
 
 /* --- numbers ---------------------------------------------------------------------------------------------------------
@@ -394,7 +394,7 @@ START_TEST(other_kernels_obey_the_floor_of_vulkan) {
             if (!fabricate_usable_device((fabricated_device)which, &device)) continue;
             for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
                 const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-                if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities) != NULL) continue;
+                if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities, OCTAVO_PHASE_DECODE) != NULL) continue;
                 check_pipelines(&device, variant, dim);
             }
         }

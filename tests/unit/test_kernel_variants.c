@@ -11,7 +11,7 @@ static const uint32_t all_bits[] = {2, 3, 4, 16};
 
 static uint32_t variant_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, key_bits, value_bits, order);
+    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, OCTAVO_PHASE_DECODE, key_bits, value_bits, order);
 }
 
 /* --- order -----------------------------------------------------------------------------------------------------------
@@ -20,7 +20,7 @@ static uint32_t variant_order(const usable_device *device, uint32_t key_bits, ui
 /* A variant is tried when the device can run it and it is made to be fast. */
 static bool belongs_in_order(const usable_device *device, const octavo_kernel_variant *variant) {
     return variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX &&
-           octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities) == NULL;
+           octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities, OCTAVO_PHASE_DECODE) == NULL;
 }
 
 static void check_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits) {
@@ -104,7 +104,7 @@ START_TEST(refusals_follow_capabilities) {
         for (uint32_t have = 0; have < 1u << COUNT(bits); ++have) {
             uint32_t capabilities = 0u;
             for (uint32_t i = 0; i < COUNT(bits); ++i) capabilities |= (have >> i & 1u) != 0u ? bits[i] : 0u;
-            bool can = octavo_kernel_variant_refusal(variant, &device.snapshot, capabilities) == NULL;
+            bool can = octavo_kernel_variant_refusal(variant, &device.snapshot, capabilities, OCTAVO_PHASE_AUTO) == NULL;
             ck_assert_msg(can == ((expected->needs & ~capabilities) == 0u), "%s with capabilities %u", expected->name,
                           have);
         }
@@ -116,7 +116,7 @@ static bool runs_on(const char *name, const octavo_device_snapshot *snapshot) {
     for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
         if (strcmp(variant->name, name) != 0) continue;
-        return octavo_kernel_variant_refusal(variant, snapshot, UINT32_MAX) == NULL;
+        return octavo_kernel_variant_refusal(variant, snapshot, UINT32_MAX, OCTAVO_PHASE_AUTO) == NULL;
     }
     ck_abort_msg("there is no %s", name);
     return false;

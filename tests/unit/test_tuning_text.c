@@ -298,7 +298,7 @@ START_TEST(own_numbers_fit) {
     octavo_kernel_shape shape = {&layout, 8u, 1u, OCTAVO_PHASE_DECODE, 0u};
     for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities) != NULL) continue;
+        if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities, OCTAVO_PHASE_DECODE) != NULL) continue;
         octavo_kernel_tuning before, after;
         for (uint32_t rung = 0; octavo_kernel_tune(&device.snapshot, variant, &shape, rung, &before); ++rung) {
             octavo_tuning_row row = octavo_kernel_settings(variant, &before), nothing = {0};
