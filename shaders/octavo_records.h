@@ -114,6 +114,7 @@ OCTAVO_STRUCT(octavo_expand_entry) {
 OCTAVO_STRUCT(octavo_expand_push) {
     OCTAVO_U32 head_count;
     OCTAVO_U32 entry_offset; /* word in the lists of the dispatch's first entry */
+    OCTAVO_U32 bad_offset;   /* word behind the tiles: [tile][head][step] a bit for each token whose V is not finite */
 } OCTAVO_END(octavo_expand_push);
 
 OCTAVO_STRUCT(octavo_append_push) {
@@ -209,6 +210,7 @@ OCTAVO_STRUCT(octavo_attention_push) {
     OCTAVO_U32 query_token_stride, query_head_stride;   /* elements */
     OCTAVO_U32 output_token_stride, output_head_stride;
     OCTAVO_U32 tile_first; /* merge: first query tile of this dispatch */
+    OCTAVO_U32 bad_offset; /* of expanded tiles: see octavo_expand_push */
 } OCTAVO_END(octavo_attention_push);
 
 #endif

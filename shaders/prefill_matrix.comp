@@ -24,12 +24,16 @@ layout(constant_id = OCTAVO_SPEC_ROTATED) const uint ROTATED = 1; // values are 
 
 #include "lib/operand_layout.glsl"
 
+const uint SECTORS = 128u; // of 32 bytes, of a unit
+
 #ifdef OCTAVO_EMULATED_MATRIX
 #define SUBGROUP_MEMORY coherent
 #else
 #define SUBGROUP_MEMORY nonprivate
 #endif
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer tile_units { operand_unit tiles[]; };
+layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer tile_masks { uvec4 masks[]; };
+layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer tile_sectors { uint sectors[][SECTORS][8]; };
 layout(set = 0, binding = OCTAVO_WALK_LISTS, std430) readonly buffer list_words { uint lists[]; };
 layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) SUBGROUP_MEMORY buffer scratch_words { uint scratch[]; };
 layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) SUBGROUP_MEMORY readonly buffer scratch_units { operand_unit query_units[]; };
@@ -59,15 +63,16 @@ shared float row_mean[ROWS];
 shared float row_scale[ROWS];
 shared float row_max[ROWS];
 shared float row_sum[ROWS];
-shared float rows[TEAMS * KEY_PAD]; // of a query that is transformed
+const uint ROW_STRIDE = VALUE_PAD + 8u; // rows of one channel lie in other banks
+const uint TEAM_WORDS = 8u * ROW_STRIDE > 4u * KEY_PAD ? 8u * ROW_STRIDE : 4u * KEY_PAD;
+shared float rows[TEAMS * TEAM_WORDS]; // [team]: queries that are transformed, four; rows of results, eight
 
 uint lane, head, team, g, t;
 
 #include "lib/rotation_parts.glsl"
 #include "lib/share_list.glsl"
 #include "lib/row_places.glsl"
-#include "lib/row_registers.glsl"
-#include "lib/query_registers.glsl"
+#include "lib/row_pairs.glsl"
 #include "lib/finish_rows.glsl"
 
 octavo_sequence_record sequence;
@@ -79,6 +84,7 @@ fragment_c result[RESULTS]; // [block][n]: channels 8 n + 2 t and the next
 vec2 logit_scale[BLOCKS], logit_mean[BLOCKS];
 vec2 reference[BLOCKS]; // LOWEST before the first logit
 vec2 weight_sum[BLOCKS];
+uint touched = 0u;
 
 // What logits are relative to.
 vec2 base_of(uint b) {
@@ -164,13 +170,6 @@ vec4 finish_logits(uint b, vec4 x) {
     return x;
 }
 
-// Halves of V that are not finite become 0; bits 0 and 1 of bad tell which.
-uint clear_pair(uint pair, inout uint bad) {
-    const bool low = (pair & 0x7c00u) == 0x7c00u, high = (pair & 0x7c000000u) == 0x7c000000u;
-    bad |= (low ? 1u : 0u) | (high ? 2u : 0u);
-    return (low ? 0u : pair & 0xffffu) | (high ? 0u : pair & 0xffff0000u);
-}
-
 // Logits of 32 keys relative to base_of, and the largest of each row: x[block][j] has the tokens 8 j + 2 t and the next of
 // row g, then of row g + 8. edge: seen has what the rows see.
 void score_step(uint unit, const bool edge, uint seen[BLOCKS], out vec4 x[SCORES], out vec2 largest[BLOCKS]) {
@@ -223,7 +222,7 @@ bool asks_for_room(vec2 largest[BLOCKS]) {
 }
 
 // Weights of 32 keys and their values.
-void value_step(uint unit, const bool edge, uint seen[BLOCKS], vec4 x[SCORES]) {
+void value_step(uint unit, vec4 x[SCORES]) {
     const uint own = lane_in_subgroup();
     fragment_a weights[BLOCKS_TWICE]; // [block][k]: tokens 16 k ..
     UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
@@ -233,15 +232,9 @@ void value_step(uint unit, const bool edge, uint seen[BLOCKS], vec4 x[SCORES]) {
             weights[2u * b + k] = make_a(packHalf2x16(p.xy), packHalf2x16(q.xy), packHalf2x16(p.zw), packHalf2x16(q.zw));
         }
     }
-    uint bad = 0u; // bits as of seen
     UNROLL for (uint n = 0u; n < VALUE_PAD / 16u; ++n) {
         UNROLL for (uint k = 0u; k < 2u; ++k) {
-            uvec4 v = tiles[unit + KEY_UNITS + (n >> 2)].quads[2u * (n & 3u) + k][own];
-            if (edge) {
-                uint low = 0u, high = 0u;
-                v = uvec4(clear_pair(v.x, low), clear_pair(v.y, high), clear_pair(v.z, low), clear_pair(v.w, high));
-                bad |= (low | high << 2) << (4u * k);
-            }
+            const uvec4 v = tiles[unit + KEY_UNITS + (n >> 2)].quads[2u * (n & 3u) + k][own];
             UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
                 const uint at = b * VALUE_FRAGMENTS + 2u * n;
                 result[at] = multiply_add(weights[2u * b + k], make_b(v.x, v.y), result[at]);
@@ -249,24 +242,48 @@ void value_step(uint unit, const bool edge, uint seen[BLOCKS], vec4 x[SCORES]) {
             }
         }
     }
-    if (edge && any_lane(bad != 0u)) {
-        // of all channels: the lanes of one t
-        UNROLL for (uint distance = 4u; distance < 32u; distance *= 2u) {
-            bad |= floatBitsToUint(shuffled(uintBitsToFloat(bad), own ^ distance));
-        }
-        const float not_a_number = uintBitsToFloat(0x7fc00000u);
+}
+
+// Bits 8 j and 8 j + 1 of bad: the tokens of this lane (see seen_of_block).
+void poison_rows(uint bad, uint seen[BLOCKS]) {
+    UNROLL for (uint j = 0u; j < 4u; ++j) {
+        const uint pair = (bad >> (8u * j)) & 3u;
         UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
-            weight_sum[b] += vec2((seen[b] & bad) != 0u ? not_a_number : 0.0, (seen[b] & (bad << 8)) != 0u ? not_a_number : 0.0);
+            const bvec2 sees = bvec2((seen[b] >> (2u * j) & pair) != 0u, (seen[b] >> (8u + 2u * j) & pair) != 0u);
+            weight_sum[b] += mix(vec2(0.0), vec2(uintBitsToFloat(0x7fc00000u)), sees);
         }
     }
+}
+
+// Tokens of V that are not finite are left out of operands: they make NaN of the rows that see them.
+uvec4 bad_tokens(uint place) {
+    return masks[push.bad_offset / 4u + place];
+}
+
+// Brings the unit's sectors into the first cache; what they hold keeps the loads alive.
+uint touch_step(uint unit) {
+    uint words = 0u;
+    UNROLL for (uint i = 0u; i < STEP_UNITS * SECTORS; i += gl_WorkGroupSize.x) {
+        const uint sector = min(i + lane, STEP_UNITS * SECTORS - 1u);
+        words |= sectors[unit + sector / SECTORS][sector % SECTORS][0];
+    }
+    return words;
 }
 
 // Tiles that all rows see whole.
 void walk_full(octavo_tile_range range) {
     uint unused[BLOCKS];
     [[dont_unroll]] for (uint i = 0u; i < range.count; ++i) {
-        uint unit = (lists[range.pages + i] * push.head_count + head) * OPERAND_TILE_UNITS;
+        const uint place = lists[range.pages + i] * push.head_count + head;
+        uint unit = place * OPERAND_TILE_UNITS;
+        if (any(notEqual(bad_tokens(place), uvec4(0u)))) {
+            UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
+                weight_sum[b] += vec2(uintBitsToFloat(0x7fc00000u));
+            }
+        }
+        const uint next_tile = (lists[range.pages + min(i + 1u, range.count - 1u)] * push.head_count + head) * OPERAND_TILE_UNITS;
         [[dont_unroll]] for (uint n = 0u; n < TILE_STEPS;) {
+            const uint ahead = touch_step(n + 1u < TILE_STEPS ? unit + STEP_UNITS : next_tile);
             vec4 x[SCORES];
             vec2 largest[BLOCKS];
             score_step(unit, false, unused, x, largest);
@@ -274,7 +291,8 @@ void walk_full(octavo_tile_range range) {
                 raise(largest);
                 continue;
             }
-            value_step(unit, false, unused, x);
+            value_step(unit, x);
+            touched |= ahead;
             unit += STEP_UNITS;
             n += 1u;
         }
@@ -284,7 +302,8 @@ void walk_full(octavo_tile_range range) {
 // Tiles of which rows see parts; steps that none of them sees are left out.
 void walk_edge(octavo_tile_range range) {
     [[dont_unroll]] for (uint i = 0u; i < range.count; ++i) {
-        const uint first = (lists[range.pages + i] * push.head_count + head) * OPERAND_TILE_UNITS;
+        const uint place = lists[range.pages + i] * push.head_count + head;
+        const uvec4 bad = bad_tokens(place);
         [[dont_unroll]] for (uint n = 0u; n < TILE_STEPS;) {
             uint seen[BLOCKS], any_seen = 0u;
             UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
@@ -292,7 +311,7 @@ void walk_edge(octavo_tile_range range) {
                 any_seen |= seen[b];
             }
             if (any_lane(any_seen != 0u)) {
-                const uint unit = first + n * STEP_UNITS;
+                const uint unit = place * OPERAND_TILE_UNITS + n * STEP_UNITS;
                 vec4 x[SCORES];
                 vec2 largest[BLOCKS];
                 score_step(unit, true, seen, x, largest);
@@ -300,7 +319,10 @@ void walk_edge(octavo_tile_range range) {
                     raise(largest);
                     continue;
                 }
-                value_step(unit, true, seen, x);
+                value_step(unit, x);
+                if (bad[n] != 0u) {
+                    poison_rows(bad[n] >> (2u * t), seen);
+                }
             }
             n += 1u;
         }
@@ -333,6 +355,9 @@ void main() {
                 } else {
                     walk_edge(range);
                 }
+            }
+            if (push.head_count == 0u) { // never
+                weight_sum[0].x += float(touched);
             }
             finish_rows_of_team(share.partial);
         }

@@ -33,7 +33,9 @@ static octavo_status create_expanded(octavo_attention *plan) {
     const octavo_packed_layout *layout = &cache->layout;
     const uint64_t limit = (octavo_gpu_snapshot(device)->max_storage_buffer_range - 16u) & ~UINT64_C(255);
     uint64_t bytes = plan->info.scratch_bytes != 0u ? plan->info.scratch_bytes : EXPANDED_BYTES_DEFAULT;
-    const uint64_t tile_bytes = 4u * (uint64_t)octavo_kernel_operand_tile_words(layout), rows = plan->tuning.rows;
+    const uint64_t tile_bytes =
+        4u * ((uint64_t)octavo_kernel_operand_tile_words(layout) + OCTAVO_OPERAND_STEPS * layout->kv_heads);
+    const uint64_t rows = plan->tuning.rows;
     uint64_t capacity = at_most(cache->slot_count, EXPANDED_TILES_MAX);
     capacity = at_most(at_most(capacity, bytes / 2u / tile_bytes), limit / tile_bytes);
     plan->expanded_capacity = capacity > 0u ? (uint32_t)capacity : 1u;

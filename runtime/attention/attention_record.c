@@ -115,6 +115,7 @@ static octavo_attention_push make_push(const slice_recorder *recorder) {
     push.output_offset = plan->output_offset;
     push.arrival_offset = plan->arrival_offset;
     push.window_rows_per_page = cache->layout.window_rows_per_page > 0u ? cache->layout.window_rows_per_page : 1u;
+    push.bad_offset = octavo_expanded_bad_offset(plan);
     push.softcap = plan->info.softcap * 1.44269504088896341f;
     push.scale = query_scale(plan);
     push.key_dim = cache->layout.key_dim;

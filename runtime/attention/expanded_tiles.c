@@ -97,6 +97,10 @@ octavo_expanded_tiles octavo_expanded_tiles_of(const octavo_attention *plan, con
     return tiles;
 }
 
+uint32_t octavo_expanded_bad_offset(const octavo_attention *plan) {
+    return plan->expanded_capacity * octavo_kernel_operand_tile_words(&plan->cache->layout);
+}
+
 octavo_gpu_range octavo_expanded_range(const octavo_attention *plan) {
     octavo_gpu_range range = {octavo_gpu_buffer_handle(plan->expanded), 0, octavo_gpu_buffer_size(plan->expanded)};
     return range;
@@ -107,7 +111,7 @@ octavo_status octavo_expanded_tiles_record(const octavo_attention *plan, octavo_
                                            octavo_gpu_range lists, uint32_t window) {
     const octavo_cache *cache = plan->cache;
     const uint32_t *starts = plan->words + list->expand_group_offset;
-    octavo_expand_push push = {cache->layout.kv_heads, 0u};
+    octavo_expand_push push = {cache->layout.kv_heads, 0u, octavo_expanded_bad_offset(plan)};
     octavo_gpu_range ranges[OCTAVO_EXPAND_TILES + 1u] = {0};
     ranges[OCTAVO_EXPAND_LISTS] = lists;
     ranges[OCTAVO_EXPAND_TILES] = octavo_expanded_range(plan);
@@ -122,7 +126,7 @@ octavo_status octavo_expanded_tiles_record(const octavo_attention *plan, octavo_
             push.entry_offset = list->expand_offset + first * OCTAVO_EXPAND_ENTRY_WORDS;
             ranges[OCTAVO_EXPAND_POOL] = octavo_cache_segment_range(cache, segment);
             status = octavo_gpu_dispatch(frame, command_buffer, plan->pipelines.expand, ranges, &push, count,
-                                         cache->layout.kv_heads, 1u);
+                                         cache->layout.kv_heads, kind == CODES ? OCTAVO_OPERAND_STEPS : 1u);
         }
         if (any) octavo_gpu_dispatch_barrier(cache->device, command_buffer);
     }

@@ -15,6 +15,8 @@ octavo_expanded_tiles octavo_expanded_tiles_of(const octavo_attention *plan, con
                                                const octavo_attention_slice *slice, const octavo_worklist *list,
                                                uint32_t *words);
 
+/* Words of the tiles, behind which the masks of tokens that are not finite lie; 4 words for each tile and head. */
+uint32_t octavo_expanded_bad_offset(const octavo_attention *plan);
 octavo_gpu_range octavo_expanded_range(const octavo_attention *plan);
 
 /* Records the dispatches of a window, with the barriers between them and before what reads the tiles. words: the lists

@@ -82,7 +82,8 @@ static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const 
 /* The same for prefill_matrix.comp. */
 static uint32_t prefill_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                      const octavo_kernel_tuning *tuning) {
-    uint32_t words = tuning->rows * 6u + tuning->teams * layout->key_dim_padded;
+    uint32_t staged = 8u * (layout->value_dim_padded + 8u), pad = 4u * layout->key_dim_padded;
+    uint32_t words = tuning->rows * 6u + tuning->teams * (staged > pad ? staged : pad);
     if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
     return 4u * words;
 }
@@ -215,12 +216,15 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     while (teams > 1u && !fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
     if (rung > 2u || blocks >> rung == 0u) return false;
     blocks >>= rung;
-    tuning->teams = teams;
-    tuning->lanes = 32u * teams;
-    tuning->rows = 16u * blocks * teams;
     tuning->subgroup_size = emulated ? 0u : 32u;
     tuning->fused = true;
-    tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
+    for (;; teams /= 2u) {
+        tuning->teams = teams;
+        tuning->lanes = 32u * teams;
+        tuning->rows = 16u * blocks * teams;
+        tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
+        if (teams == 1u || tuning->shared_bytes <= snapshot->max_compute_shared_memory_size) break;
+    }
     if (tuning->lanes > snapshot->max_compute_work_group_invocations ||
         tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
         return false;
