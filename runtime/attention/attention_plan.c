@@ -221,7 +221,7 @@ static octavo_kernel_shape shape_of(const octavo_attention_info *info) {
     memset(&probe, 0, sizeof probe);
     resolve(&probe, info);
     uint32_t tokens = (info->query_capacity + info->sequence_capacity - 1u) / info->sequence_capacity;
-    octavo_kernel_shape shape = {&info->cache->layout, probe.group, tokens, probe.info.phase,
+    octavo_kernel_shape shape = {&info->cache->layout, probe.group, tokens, info->query_capacity, probe.info.phase,
                                  (info->softcap > 0.0f ? OCTAVO_LOGITS_SOFTCAP : 0u) |
                                      (info->empty_row == OCTAVO_EMPTY_ROW_UNIFORM ? OCTAVO_LOGITS_UNIFORM : 0u)};
     return shape;

@@ -10,6 +10,7 @@ typedef struct octavo_kernel_shape {
     const octavo_packed_layout *layout;
     uint32_t group;        /* query heads for each KV head */
     uint32_t query_tokens; /* of a sequence in one call, about */
+    uint32_t query_total;  /* of all sequences in one call; 0: many */
     octavo_phase phase;
     uint32_t logits; /* OCTAVO_LOGITS_ */
 } octavo_kernel_shape;

@@ -65,10 +65,16 @@ void store_pairs(uint r, uint block_at, float mean, float x[ROW_PAIRS_MAX]) {
 void prepare_queries(uint n) {
     const uint flags = sequence.record_flags, signs = pair_signs(KEY_PAD, sequence.seed);
     query_unit = ((n * push.head_count + head) * ROWS + team * TEAM_ROWS) / 16u * QUERY_UNITS; // scratch begins with them
+    const uint quarter = lane_in_subgroup() >> 3;
+    float next[ROW_PAIRS_MAX]; // rows on their way
+    read_pairs(team * TEAM_ROWS + quarter, next);
     [[dont_unroll]] for (uint first = 0u; first < TEAM_ROWS; first += 4u) {
-        const uint of_team = first + (lane_in_subgroup() >> 3), r = team * TEAM_ROWS + of_team;
+        const uint of_team = first + quarter, r = team * TEAM_ROWS + of_team;
         float x[ROW_PAIRS_MAX], mean = 0.0;
-        read_pairs(r, x);
+        UNROLL for (uint i = 0u; i < KEY_PAD / 8u; ++i) {
+            x[i] = next[i];
+        }
+        read_pairs(min(r + 4u, ROWS - 1u), next);
         if ((flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
             mean = dot_mean(x);
         }

@@ -37,12 +37,11 @@ void mix_pairs(const uint channels, inout float x[ROW_PAIRS_MAX]) {
         }
     }
     UNROLL for (uint h = 1u; h < stride; h *= 2u) {
-        UNROLL for (uint i = 0u; i < channels / 8u; ++i) {
-            if ((i & h) == 0u) {
-                const float low = x[i], high = x[i + h];
-                x[i] = low + high;
-                x[i + h] = low - high;
-            }
+        UNROLL for (uint i = 0u; i < channels / 16u; ++i) { // a branch inside would leave the loop as it is
+            const uint at = i / h * 2u * h + i % h;
+            const float low = x[at], high = x[at + h];
+            x[at] = low + high;
+            x[at + h] = low - high;
         }
     }
     if (hartley > 1u) {

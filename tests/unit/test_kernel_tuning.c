@@ -180,7 +180,7 @@ static uint32_t check_shape(const usable_device *device, const octavo_packed_lay
         c.device = device;
         c.variant = &octavo_kernel_variants[order[i]];
         c.layout = *layout;
-        c.shape = (octavo_kernel_shape){&c.layout, group, query_tokens, phase, group % 4u};
+        c.shape = (octavo_kernel_shape){&c.layout, group, query_tokens, 0u, phase, group % 4u};
         runnable += check_rungs(&c) > 0u ? 1u : 0u;
     }
     return runnable;
@@ -349,7 +349,7 @@ static void check_three_dispatches(const usable_device *device, const octavo_ker
 static void check_pipelines(const usable_device *device, const octavo_kernel_variant *variant, uint32_t dim) {
     const octavo_device_snapshot *s = &device->snapshot;
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-    octavo_kernel_shape shape = {&layout, 4u, 1u, OCTAVO_PHASE_DECODE, OCTAVO_LOGITS_SOFTCAP};
+    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, OCTAVO_LOGITS_SOFTCAP};
     octavo_kernel_tuning tuning;
     ck_assert(octavo_kernel_tune(s, variant, &shape, 0u, &tuning));
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&layout, variant, &tuning);
@@ -456,7 +456,7 @@ START_TEST(named_choices) {
         variant_order(&device, 3u, 3u, order);
         const octavo_kernel_variant *variant = &octavo_kernel_variants[order[0]];
         octavo_kernel_tuning decode, prefill;
-        octavo_kernel_shape shape = {&layout, 4u, 1u, OCTAVO_PHASE_DECODE, 0u};
+        octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u};
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &decode));
         shape.phase = OCTAVO_PHASE_PREFILL;
         shape.query_tokens = 512u;
@@ -483,7 +483,7 @@ START_TEST(widest_shape_on_the_least_device) {
     c.device = &device;
     c.variant = &octavo_kernel_variants[order[0]];
     c.layout = octavo_packed_layout_make(1u, 8u, 256u, 256u, 16u, 16u);
-    c.shape = (octavo_kernel_shape){&c.layout, 64u, 512u, OCTAVO_PHASE_PREFILL, 0u};
+    c.shape = (octavo_kernel_shape){&c.layout, 64u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u};
     ck_assert(octavo_kernel_tune(&device.snapshot, c.variant, &c.shape, 0u, &c.tuning));
     ck_assert_str_eq(c.variant->name, "f32_shared");
     check_numbers(&c);
@@ -504,7 +504,7 @@ START_TEST(fewer_rows_where_shared_memory_is_small) {
             c->device = &device;
             c->variant = &octavo_kernel_variants[v];
             c->layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-            c->shape = (octavo_kernel_shape){&c->layout, group, 300u, OCTAVO_PHASE_PREFILL, 0u};
+            c->shape = (octavo_kernel_shape){&c->layout, group, 300u, 0u, OCTAVO_PHASE_PREFILL, 0u};
             EXPECT(check_rungs(c) > 0u);
         }
     }
