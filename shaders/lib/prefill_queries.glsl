@@ -3,20 +3,32 @@
 #ifndef OCTAVO_PREFILL_QUERIES_GLSL
 #define OCTAVO_PREFILL_QUERIES_GLSL
 
-void read_pairs(uint r, out float x[ROW_PAIRS_MAX]) {
-    const uint element = OCTAVO_ATTENTION_QUERY_ELEMENT(push.flags);
-    const uint first = row_token[r] * push.query_token_stride + row_head[r] * push.query_head_stride;
+uint pair_channel(uint i) {
+    return 16u * (i >> 1) + 2u * row_lane() + (i & 1u);
+}
+
+// Words of a row's elements, some others for those that are not there: a load behind a condition waits for the one before.
+void load_pairs(uint r, out uint words[ROW_PAIRS_MAX]) {
+    const uint element = OCTAVO_ATTENTION_QUERY_ELEMENT(push.flags), row = min(r, tile.row_count - 1u);
+    const uint first = row_token[row] * push.query_token_stride + row_head[row] * push.query_head_stride;
     UNROLL for (uint i = 0u; i < KEY_PAD / 8u; ++i) {
-        const uint channel = 16u * (i >> 1) + 2u * row_lane() + (i & 1u);
-        const bool inside = r < tile.row_count && channel < push.key_dim;
-        x[i] = inside ? element_value(element, first + channel, queries[element_word(element, first + channel)]) : 0.0;
+        words[i] = queries[element_word(element, first + min(pair_channel(i), push.key_dim - 1u))];
+    }
+}
+
+void read_pairs(uint r, uint words[ROW_PAIRS_MAX], out float x[ROW_PAIRS_MAX]) {
+    const uint element = OCTAVO_ATTENTION_QUERY_ELEMENT(push.flags), row = min(r, tile.row_count - 1u);
+    const uint first = row_token[row] * push.query_token_stride + row_head[row] * push.query_head_stride;
+    UNROLL for (uint i = 0u; i < KEY_PAD / 8u; ++i) {
+        const float value = element_value(element, first + pair_channel(i), words[i]);
+        x[i] = r < tile.row_count && pair_channel(i) < push.key_dim ? value : 0.0;
     }
 }
 
 float dot_mean(float x[ROW_PAIRS_MAX]) {
     float sum = 0.0;
     UNROLL for (uint i = 0u; i < KEY_PAD / 8u; ++i) {
-        sum += x[i] * records[sequence.record + head * KEY_PAD + 16u * (i >> 1) + 2u * row_lane() + (i & 1u)];
+        sum += x[i] * records[sequence.record + head * KEY_PAD + pair_channel(i)];
     }
     return row_pairs_sum(sum);
 }
@@ -27,14 +39,14 @@ void transform_pairs(inout float x[ROW_PAIRS_MAX]) {
     const uint matrix = sequence.record + push.head_count * KEY_PAD * (1u + KEY_PAD) + head * KEY_PAD * KEY_PAD;
     const uint at = team * TEAM_WORDS + (lane_in_subgroup() >> 3) * KEY_PAD;
     UNROLL for (uint i = 0u; i < KEY_PAD / 8u; ++i) {
-        rows[at + 16u * (i >> 1) + 2u * row_lane() + (i & 1u)] = x[i];
+        rows[at + pair_channel(i)] = x[i];
         x[i] = 0.0;
     }
     team_sync();
     [[dont_unroll]] for (uint j = 0u; j < KEY_PAD; ++j) {
         const float q = rows[at + j];
         UNROLL for (uint i = 0u; i < KEY_PAD / 8u; ++i) {
-            x[i] += records[matrix + (16u * (i >> 1) + 2u * row_lane() + (i & 1u)) * KEY_PAD + j] * q;
+            x[i] += records[matrix + pair_channel(i) * KEY_PAD + j] * q;
         }
     }
     team_sync();
@@ -66,15 +78,13 @@ void prepare_queries(uint n) {
     const uint flags = sequence.record_flags, signs = pair_signs(KEY_PAD, sequence.seed);
     query_unit = ((n * push.head_count + head) * ROWS + team * TEAM_ROWS) / 16u * QUERY_UNITS; // scratch begins with them
     const uint quarter = lane_in_subgroup() >> 3;
-    float next[ROW_PAIRS_MAX]; // rows on their way
-    read_pairs(team * TEAM_ROWS + quarter, next);
+    uint next[ROW_PAIRS_MAX]; // rows on their way
+    load_pairs(team * TEAM_ROWS + quarter, next);
     [[dont_unroll]] for (uint first = 0u; first < TEAM_ROWS; first += 4u) {
         const uint of_team = first + quarter, r = team * TEAM_ROWS + of_team;
         float x[ROW_PAIRS_MAX], mean = 0.0;
-        UNROLL for (uint i = 0u; i < KEY_PAD / 8u; ++i) {
-            x[i] = next[i];
-        }
-        read_pairs(min(r + 4u, ROWS - 1u), next);
+        read_pairs(r, next, x);
+        load_pairs(r + 4u, next);
         if ((flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
             mean = dot_mean(x);
         }

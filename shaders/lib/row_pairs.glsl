@@ -26,6 +26,17 @@ void flip_pairs(const uint channels, uint signs, inout float x[ROW_PAIRS_MAX]) {
     }
 }
 
+// Sums and differences of pairs at a distance of `h`, a literal number: then all indices are constants.
+#define MIX_DISTANCE(h)                                                                                                \
+    if (h < stride) {                                                                                                  \
+        UNROLL for (uint i = 0u; i < ROW_PAIRS_MAX / 2u; ++i) {                                                        \
+            const uint at = i / h * 2u * h + i % h;                                                                    \
+            const float low = x[at], high = x[at + h];                                                                 \
+            x[at] = low + high;                                                                                        \
+            x[at + h] = low - high;                                                                                    \
+        }                                                                                                              \
+    }
+
 // C_m x H
 void mix_pairs(const uint channels, inout float x[ROW_PAIRS_MAX]) {
     const uint hadamard = hadamard_size(channels), hartley = channels / hadamard, stride = hadamard / 8u;
@@ -36,14 +47,11 @@ void mix_pairs(const uint channels, inout float x[ROW_PAIRS_MAX]) {
             x[i] = x[i] * side + shuffled(x[i], lane_in_subgroup() ^ distance);
         }
     }
-    UNROLL for (uint h = 1u; h < stride; h *= 2u) {
-        UNROLL for (uint i = 0u; i < channels / 16u; ++i) { // a branch inside would leave the loop as it is
-            const uint at = i / h * 2u * h + i % h;
-            const float low = x[at], high = x[at + h];
-            x[at] = low + high;
-            x[at + h] = low - high;
-        }
-    }
+    MIX_DISTANCE(1u)
+    MIX_DISTANCE(2u)
+    MIX_DISTANCE(4u)
+    MIX_DISTANCE(8u)
+    MIX_DISTANCE(16u)
     if (hartley > 1u) {
         UNROLL for (uint j = 0u; j < stride; ++j) {
             float y[7];
