@@ -18,8 +18,8 @@
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
 layout(constant_id = OCTAVO_SPEC_ROWS) const uint ROWS = 128;
 layout(constant_id = OCTAVO_SPEC_LOGITS) const uint LOGITS = 0;
-layout(constant_id = OCTAVO_SPEC_KEY_PAD) const uint KEY_PAD = 128;
-layout(constant_id = OCTAVO_SPEC_VALUE_PAD) const uint VALUE_PAD = 128;
+layout(constant_id = OCTAVO_SPEC_KEY_PAD) const uint KEY_PAD = 64;
+layout(constant_id = OCTAVO_SPEC_VALUE_PAD) const uint VALUE_PAD = 64;
 layout(constant_id = OCTAVO_SPEC_ROTATED) const uint ROTATED = 1; // values are in the basis of the codes
 
 #include "lib/operand_layout.glsl"
