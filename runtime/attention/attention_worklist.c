@@ -479,7 +479,7 @@ void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_
     for (uint32_t i = 0; i < list->share_offset; ++i) words[i] = 0u;
     write_parts(&builder, slice);
     complete_shares(list, words);
-    if (list->expand_count > 0u) (void)octavo_expanded_tiles_of(plan, run, slice, list, words);
+    if (plan->expanded_capacity > 0u) (void)octavo_expanded_tiles_of(plan, run, slice, list, words);
     for (uint32_t h = 0; run->sink_logits != NULL && h < plan->info.query_head_count; ++h) {
         union {
             float value;

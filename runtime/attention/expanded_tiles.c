@@ -92,6 +92,7 @@ octavo_expanded_tiles octavo_expanded_tiles_of(const octavo_attention *plan, con
     for (uint32_t i = tiles.group_count; words != NULL && i > 0u; --i) sink.place[i] = sink.place[i - 1u];
     if (words != NULL) sink.place[0] = 0u;
     tiles.window_count = (sink.tile_base + plan->expanded_capacity - 1u) / plan->expanded_capacity;
+    if (tiles.window_count == 0u) tiles.window_count = 1u; /* rows without keys are written all the same */
     tiles.group_count = tiles.window_count * KINDS * plan->cache->segment_count;
     tiles.entry_count = sink.entry_count;
     return tiles;
