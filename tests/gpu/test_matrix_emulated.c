@@ -1,4 +1,5 @@
-/* The matrix walk on any device: its emulation, forced, on a problem for each thing that it does, against the oracle.
+/* The matrix kernels of decode and of prefill on any device: their emulations, forced, on a problem for each thing that
+ * they do, against the oracle.
  * The bound is that of f16 queries and weights, far below that of the self test. test_matrix_poison.c has what is not
  * finite. */
 #include "attention_check.h"
@@ -156,7 +157,6 @@ static void set_settings(const matrix_case *test, octavo_problem *problem) {
     problem->segment_bytes = test->segment_bytes;
     problem->scratch_bytes = test->scratch_bytes;
     problem->slice_work = test->slice_work;
-    problem->variant = "matrix_emulated";
     if (test->layers > 0) {
         problem->layer_count = test->layers;
         problem->layer = test->layers - 1;
@@ -194,9 +194,8 @@ static void make_problem(const matrix_case *test, uint64_t seed, octavo_problem 
     if (test->sink_logits) add_sink_logits(problem);
 }
 
-START_TEST(agrees_with_the_oracle) {
-    const matrix_case *test = &cases[_i];
-    uint64_t seed = 500u + (uint64_t)_i;
+static void check_case(const matrix_case *test, const char *variant, octavo_phase phase) {
+    uint64_t seed = 500u + (uint64_t)(test - cases);
     octavo_problem problem;
     octavo_session_result result;
     octavo_error_line error = {""};
@@ -204,10 +203,12 @@ START_TEST(agrees_with_the_oracle) {
     gpu_fixture fixture;
     gpu_fixture_open(&fixture);
     make_problem(test, seed, &problem);
+    problem.variant = variant;
+    problem.phase = phase;
     octavo_problem_describe(&problem, text, sizeof text);
     ck_assert_msg(octavo_session_run(fixture.device, &problem, true, &result, &error), "%s: %s: %s: %s", test->name,
                   text, error.text, fixture.log.last[OCTAVO_LOG_ERROR]);
-    ck_assert_str_eq(result.variant, "matrix_emulated");
+    ck_assert_str_eq(result.variant, variant);
     octavo_check check = octavo_check_result(&problem, &result);
     double spread = check.logit_deviation > 1 ? check.logit_deviation : 1;
     if (getenv("OCTAVO_TEST_PRINT") != NULL)
@@ -221,13 +222,23 @@ START_TEST(agrees_with_the_oracle) {
     octavo_problem_release(&problem);
     gpu_fixture_close(&fixture);
 }
+
+START_TEST(decode_agrees_with_the_oracle) {
+    check_case(&cases[_i], "matrix_emulated", OCTAVO_PHASE_AUTO);
+}
+END_TEST
+
+START_TEST(prefill_agrees_with_the_oracle) {
+    check_case(&cases[_i], "prefill_emulated", OCTAVO_PHASE_PREFILL);
+}
 END_TEST
 
 int main(void) {
     Suite *suite = suite_create("matrix_emulated");
     TCase *tests = tcase_create("matrix_emulated");
     tcase_set_timeout(tests, 300);
-    tcase_add_loop_test(tests, agrees_with_the_oracle, 0, (int)(sizeof cases / sizeof cases[0]));
+    tcase_add_loop_test(tests, decode_agrees_with_the_oracle, 0, (int)(sizeof cases / sizeof cases[0]));
+    tcase_add_loop_test(tests, prefill_agrees_with_the_oracle, 0, (int)(sizeof cases / sizeof cases[0]));
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
