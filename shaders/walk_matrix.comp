@@ -4,14 +4,15 @@
 //
 // A product S^T = K Q^T takes 16 tokens by 8 query rows, then O^T = V^T P^T takes 16 channels by 8 query rows. Lane 4 g + t
 // owns group t of 32 channels of K and the row g of Q; of S^T the tokens g and g + 8 and the rows 2 t and 2 t + 1, of V^T
-// group t of 32 tokens: the softmaxed S changes lanes in shared memory, 16 bytes a lane. A step takes 32 tokens of a tile, of
-// which the lanes of g have four: 32 (g mod 4) + 8 m + 4 (g / 4) + j in step m. Steps of a share are dealt to the subgroups of
-// the workgroup, which merge their partial results in shared memory; the last workgroup that arrives at a query tile merges
-// those of all (Flash-Decoding; nobody waits for another).
+// group t of 32 tokens: the softmaxed S changes lanes in shared memory, 16 bytes a lane. A step takes 32 SETS tokens of a
+// tile, of which the lanes of g have SETS quads (see token_quad). Steps of a share are dealt to the subgroups of the workgroup,
+// which merge their partial results in shared memory; the last workgroup that arrives at a query tile merges those of all
+// (Flash-Decoding; nobody waits for another).
 //
-// Codes become f16 by one mask, as the subnormal numbers that their bits are where they lie. Keys stay so (the power of two
-// goes to the query, the zero level to the accumulator at the start); values are brought to code - (2^bits - 1) / 2, since
-// their sums may cancel.
+// Codes become f16 by one mask, as the subnormal numbers that their bits are where they lie: the power of two goes to the
+// query and to the weights. The zero level of the keys goes to the accumulator at the start of a step. That of the values is
+// taken from the results once a step, times the sum of the step's weights as they were rounded to f16: a product with rows of
+// ones gives it. What cancels then is never more than a step's.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
@@ -43,28 +44,39 @@ layout(push_constant) uniform push_block { octavo_attention_push push; };
 
 const uint TEAMS = gl_WorkGroupSize.x / 32u;                // subgroups
 const uint HALVES = ROWS > 8u ? 2u : 1u;                    // of up to 16 rows, eight a fragment
-const uint SCORES = 2u * HALVES;                            // fragments of a step: [half][x]
+const bool RAW_KEYS = KEY_BITS == 16u, RAW_VALUES = VALUE_BITS == 16u; // f16, not codes
 const uint KEY_GROUPS = (KEY_PAD / 32u + 3u) / 4u;          // of a lane
 const uint KEY_STEPS = KEY_GROUPS * 8u;
-const bool RAW_KEYS = KEY_BITS == 16u, RAW_VALUES = VALUE_BITS == 16u; // f16, not codes
-const uint KEY_WORDS = RAW_KEYS ? 1u : KEY_GROUPS * KEY_BITS;               // of a lane and token
 const uint CHANNEL_SETS = VALUE_PAD / 32u;                  // a lane has four channels of each
+// Quads of tokens of a lane and step: two, if keys and scales, values, results and scores leave room for some 70 more of 255
+// registers; twice the products lie between a load and its use then.
+const uint STEP_REGISTERS = 8u * (KEY_GROUPS * KEY_BITS + 1u) + 12u * CHANNEL_SETS + 8u * (CHANNEL_SETS + 2u);
+const uint SETS = RAW_KEYS || RAW_VALUES || ROWS > 8u || STEP_REGISTERS > 180u ? 1u : 2u;
+const uint STEPS = 4u / SETS;                               // of a tile
+const uint PARTS = SETS * HALVES;                           // [set][half]
+const uint SCORES = 2u * PARTS;                             // fragments of a step: [set][half][x]
+const uint QUAD_LOGITS = 4u * PARTS;                        // [set][half][token]
+const uint KEY_WORDS = RAW_KEYS ? 1u : KEY_GROUPS * KEY_BITS; // of a lane and token
+const uint KEY_QUADS = SETS * KEY_WORDS;
 const uint RAW_VALUE_QUADS = RAW_VALUES ? 4u * CHANNEL_SETS : 4u; // words of four channels each, f16
+const uint VALUE_QUADS = SETS * CHANNEL_SETS, SPREAD_QUADS = 2u * CHANNEL_SETS;
 const uint WIDEST_PAD = KEY_PAD > VALUE_PAD ? KEY_PAD : VALUE_PAD;
-const uint STAGE = TEAMS * 32u;
+const uint STAGE_MOST = ROWS * TEAMS > 32u ? 1u : ROWS * TEAMS > 8u ? 2u : 4u; // channel sets that teams merge at once
+const uint STAGE_SETS = CHANNEL_SETS < STAGE_MOST ? CHANNEL_SETS : STAGE_MOST;
+const uint STAGE = TEAMS * STAGE_SETS * 32u;
 const float HALF_UNIT = 1.0 / 16777216.0; // of a subnormal f16
 #define KEY_UNIT (RAW_KEYS ? 1.0 : HALF_UNIT)
 #define KEY_ZERO (RAW_KEYS ? 0.0 : float((1u << (KEY_BITS & 15u)) - 1u) * 0.5)
-#define VALUE_UNIT (RAW_VALUES ? 1.0 : 1.0 / 512.0) // of values as f16
-#define VALUE_ZERO (float((1u << (VALUE_BITS & 15u)) - 1u) * 0.5)
+#define VALUE_UNIT (RAW_VALUES ? 1.0 : HALF_UNIT) // of values as f16
+#define VALUE_MASK (((1u << (VALUE_BITS & 15u)) - 1u) * 0x00010001u) // of a pair of codes; of each, twice the zero level
 
 // A logit that is not seen, and the largest logit before any: real logits stay far above both.
 const float UNSEEN = -1.0e30, LOWEST = -1.0e29;
 
 shared uvec2 shared_query[HALVES * KEY_STEPS * 32u]; // [half][step of 16 channels][lane]: fragments B, two words each
-shared uvec2 shared_weights[TEAMS * HALVES * 64u];   // [team][half][lane of S^T][row]: see exchange
+shared uvec2 shared_weights[TEAMS * PARTS * 72u];    // [team][half][set][lane of S^T][row]: see exchange
 shared float rows[ROWS * WIDEST_PAD];      // merged outputs
-shared float stage[ROWS * STAGE];          // [team][row][channel of a set]
+shared float stage[ROWS * STAGE];          // [team][row][channel of some sets]
 shared float team_max[TEAMS * ROWS];
 shared float team_sum[TEAMS * ROWS];
 shared uint row_token[ROWS], row_head[ROWS]; // in the caller's tensors
@@ -95,7 +107,9 @@ vec2 logit_scale[HALVES], logit_offset[HALVES], logit_mean[HALVES];
 vec2 running_max[HALVES], running_sum[HALVES];
 float value_reference;
 uint scale_limit;      // f16 in the high half: V scales from here on ask for a greater reference
-vec2 exponent[HALVES]; // log2 of what weights are relative to
+vec2 exponent[HALVES]; // log2 of what weights are relative to; 0 while a row has seen nothing
+vec2 logit_limit[HALVES]; // logits less the exponent from here on ask for a greater one
+vec2 rescale[HALVES];  // of the results, which a raise leaves to the values' products
 
 // --- rows -----------------------------------------------------------------------------------------------------------
 
@@ -117,7 +131,8 @@ void start_rows() {
         logit_mean[h] = vec2(row_mean[even], row_mean[odd]);
         running_max[h] = vec2(LOWEST);
         running_sum[h] = vec2(0.0);
-        exponent[h] = vec2(LOWEST);
+        exponent[h] = vec2(0.0);
+        logit_limit[h] = vec2(LOWEST);
     }
     value_reference = 0.0;
     scale_limit = 0u;
@@ -143,56 +158,90 @@ vec2 finish_logits(uint h, vec2 x) {
     return x;
 }
 
-const float ROOM = 5.0;       // of logits above running_max, in powers of 2
-const float SCALE_PART = 1.0 / 128.0; // value_reference of the largest V scale: weights of small ones stay normal in f16
-const float SCALE_ROOM = 8.0 / SCALE_PART; // of V scales above value_reference: with ROOM, half of what f16 has
+const float ROOM = 4.0;       // of logits above running_max, in powers of 2
+// value_reference of the largest V scale: weights of small ones stay normal in f16, also where odd codes divide them by up to 16.
+const float SCALE_PART = 1.0 / 1024.0;
+const float SCALE_ROOM = 2.0 / SCALE_PART; // of V scales above value_reference: with ROOM, half of what f16 has
 
-// Makes room for logits up to largest[h] of the rows and a V scale: all results follow. The largest ones so far give the new
-// references.
+// Makes room for logits up to largest[h] of the rows and a V scale; the largest ones so far give the new references. Results
+// are still to be multiplied by rescale[].
 void raise(vec2 largest[HALVES], float value_scale) {
     const float reference = max(max(value_reference, column_max(value_scale) * SCALE_PART), 1.0e-8);
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
         const vec2 new_max = max(running_max[h], vec2(column_max(largest[h].x), column_max(largest[h].y)));
-        const vec2 factor = exp2(running_max[h] - new_max) * (value_reference / reference);
+        const bvec2 seen = greaterThan(new_max, vec2(LOWEST));
+        rescale[h] = exp2(running_max[h] - new_max) * (value_reference / reference);
         running_max[h] = new_max;
-        running_sum[h] *= factor;
-        exponent[h] = new_max + log2(reference);
-        UNROLL for (uint n = h * CHANNEL_SETS * 2u; n < (h + 1u) * CHANNEL_SETS * 2u; ++n) {
-            result[n][0] *= factor.x;
-            result[n][1] *= factor.y;
-            result[n][2] *= factor.x;
-            result[n][3] *= factor.y;
-        }
+        running_sum[h] *= rescale[h];
+        exponent[h] = mix(vec2(0.0), new_max + log2(reference), seen);
+        logit_limit[h] = mix(vec2(LOWEST), vec2(ROOM - log2(reference)), seen);
     }
     value_reference = reference;
     scale_limit = packHalf2x16(vec2(0.0, min(SCALE_ROOM * reference, 65504.0)));
 }
 
-// Weights of this lane's tokens and rows to fragments B of O^T = V^T P^T: words[h] has, for the even row and then for the odd
-// one, a word of each fragment x: the tokens whose places in S^T are rows g and g + 8 of it. Returns [half]: low words of
-// both x, then high words.
-void exchange(uvec4 words[HALVES], out uvec4 weights[HALVES]) {
-    const uint base = team * HALVES * 64u, own = lane_in_subgroup();
+void keep_results() {
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        shared_weights[base + h * 64u + 2u * own] = words[h].xy;
-        shared_weights[base + h * 64u + 2u * own + 1u] = words[h].zw;
+        rescale[h] = vec2(1.0);
+    }
+}
+
+// Multiplies the results and takes `zero` from each: always, since a branch around them would copy their registers.
+void rescale_results(vec2 zero[HALVES]) {
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        UNROLL for (uint n = h * CHANNEL_SETS * 2u; n < (h + 1u) * CHANNEL_SETS * 2u; ++n) {
+            result[n][0] = result[n][0] * rescale[h].x - zero[h].x;
+            result[n][1] = result[n][1] * rescale[h].y - zero[h].y;
+            result[n][2] = result[n][2] * rescale[h].x - zero[h].x;
+            result[n][3] = result[n][3] * rescale[h].y - zero[h].y;
+        }
+    }
+}
+
+// Weights of this lane's tokens and rows become fragments B of O^T = V^T P^T through shared memory. `words` has, for the even
+// row and then for the odd one, a word of each fragment x: the tokens whose places in S^T are rows g and g + 8 of it. Quads of
+// lanes lie 36 words of 8 bytes apart, so that all reads spread over the banks.
+uint quad_at(uint h, uint u, uint quad) {
+    return ((team * HALVES + h) * SETS + u) * 72u + (quad >> 2) * 36u + (quad & 3u) * 8u;
+}
+
+void leave_weights(uint h, uint u, uvec4 words) {
+    const uint at = quad_at(h, u, g) + 2u * t;
+    shared_weights[at] = words.xy;
+    shared_weights[at + 1u] = words.zw;
+}
+
+// Of row g: the words of both fragments x of the lanes `quad` of a set.
+uvec2 take_weights(uint h, uint u, uint quad) {
+    return shared_weights[quad_at(h, u, quad) + g];
+}
+
+// words[set][half]; returns, of each pair of codes of this lane's V, [pair][half]: words of the even code, then of the odd one.
+void exchange(uvec4 words[PARTS], out uvec4 weights[PARTS]) {
+    UNROLL for (uint n = 0u; n < PARTS; ++n) {
+        leave_weights(n % HALVES, n / HALVES, words[n]);
     }
     team_sync();
-    UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        // of row g: pairs t and t + 4 of tokens
-        weights[h] = uvec4(shared_weights[base + h * 64u + 8u * t + g], shared_weights[base + h * 64u + 32u + 8u * t + g]);
+    UNROLL for (uint n = 0u; n < PARTS; ++n) {
+        const uint h = n % HALVES, u = n / HALVES;
+        if (SETS == 1u) { // see token_quad
+            weights[n] = uvec4(take_weights(h, 0u, t), take_weights(h, 0u, t + 4u));
+        } else {
+            const uint quad = 4u * (t & 1u) + 2u * u;
+            weights[n] = uvec4(take_weights(h, t >> 1, quad), take_weights(h, t >> 1, quad + 1u));
+        }
     }
     team_sync();
 }
 
 // --- steps -------------------------------------------------------------------------------------------------------
 
-// A step of 32 tokens of the share.
+// A step of the share.
 struct step_place {
     octavo_tile_range range;
     uint range_index; // in the lists
-    uint step;        // of the range; four a tile
-    uint page, next_page;
+    uint step;        // of the range
+    uint page;
 };
 
 uint page_of(octavo_tile_range range, uint index) {
@@ -213,73 +262,86 @@ step_place seek(octavo_share share, uint step) {
     step_place place;
     place.range = share.range;
     place.range_index = share.range_first; // a window comes last
-    while (step >= 4u * place.range.count) {
-        step -= 4u * place.range.count;
+    while (step >= STEPS * place.range.count) {
+        step -= STEPS * place.range.count;
         enter_range(place, place.range_index + 1u);
     }
-    place.page = step < 4u && place.range_index == share.range_first ? share.page : page_of(place.range, step >> 2);
+    place.page = step < STEPS && place.range_index == share.range_first ? share.page : page_of(place.range, step / STEPS);
     place.step = step;
-    place.next_page = page_of(place.range, (step >> 2) + 1u);
     return place;
 }
 
-// The step after `place`; if the share has none, some step, of which loads are harmless.
-void advance(inout step_place place, bool has_next) {
+// Page of the step after `place` if that is of the same range, else some page.
+uint next_page(step_place place) {
+    return page_of(place.range, (place.step + 1u) / STEPS);
+}
+
+// The step after `place`, whose next page is `page`; if the share has none, some step, of which loads are harmless.
+void advance(inout step_place place, uint page, bool has_next) {
     place.step += 1u;
-    if ((place.step & 3u) == 0u) {
-        place.page = place.next_page;
-        if (has_next && place.step == 4u * place.range.count) {
-            enter_range(place, place.range_index + 1u);
-            place.step = 0u;
-            place.page = page_of(place.range, 0u);
-        }
-        place.next_page = page_of(place.range, (place.step >> 2) + 1u);
+    place.page = page;
+    if (has_next && place.step == STEPS * place.range.count) {
+        enter_range(place, place.range_index + 1u);
+        place.step = 0u;
+        place.page = page_of(place.range, 0u);
     }
 }
 
 // --- a step of packed codes ---------------------------------------------------------------------------------------------
 
-// Of a step: a word of four tokens each, the scales of four tokens, and a word of four channels each. Loaded for the next
-// step as soon as the last one is done with them.
-uvec4 key_quads[KEY_WORDS], scale_quad, value_quads[CHANNEL_SETS];
+// Of a step: a word of four tokens each, and the scales of four tokens. Loaded for the next step as soon as the last one is
+// done with them.
+uvec4 key_quads[KEY_QUADS], scale_quads[SETS];
+// A word of four channels each, loaded at the start of the step: of the codes of pair u, and what the spread ones want beside.
+uvec4 value_quads[VALUE_QUADS], spread_quads[SPREAD_QUADS];
 
 // In quads of words, as all of the following.
 uint tile_base(uint page) {
     return (page * push.head_count + head) * (HEAD_WORDS / 4u);
 }
 
-// The codes 2 m and 2 m + 1 of 3 bits lie in all three words when m is 3.
+// The pair of codes 2 m and 2 m + 1 of 3 bits lies in all three words when m is 3.
 bool is_spread(uint m) {
     return VALUE_BITS == 3u && m == 3u;
 }
 
-uint value_base(uint page) {
-    return tile_base(page) + VALUE_TILE / 4u + t * (VALUE_BITS * VALUE_PAD / 4u) + g;
-}
-
-// The quad of this lane's tokens in a plane of 128.
-uint token_quad(uint m) {
-    return 8u * (g & 3u) + 2u * m + (g >> 2);
+// The quad of this lane's tokens in a plane of 128: set u of step m. Those of group a are 8 a .. 8 a + 7, one a code; step m
+// has the codes 2 SETS m .. of all four groups. With two sets a load takes 64 bytes in a row.
+uint token_quad(uint m, uint u) {
+    return SETS == 1u ? 8u * (g & 3u) + 2u * m + (g >> 2) : 8u * (2u * u + (g >> 2)) + 4u * m + (g & 3u);
 }
 
 void load_keys(uint page, uint m) {
-    const uint base = tile_base(page) + token_quad(m);
-    UNROLL for (uint l = 0u; l < KEY_GROUPS && !RAW_KEYS; ++l) {
-        const uint group_at = base + min(4u * l + t, KEY_PAD / 32u - 1u) * (KEY_BITS * OCTAVO_TILE_TOKENS / 4u);
-        UNROLL for (uint n = 0u; n < KEY_BITS; ++n) {
-            key_quads[l * KEY_BITS + n] = pool4[group_at + n * (OCTAVO_TILE_TOKENS / 4u)];
+    UNROLL for (uint u = 0u; u < SETS; ++u) {
+        const uint base = tile_base(page) + token_quad(m, u);
+        UNROLL for (uint l = 0u; l < KEY_GROUPS && !RAW_KEYS; ++l) {
+            const uint group_at = base + min(4u * l + t, KEY_PAD / 32u - 1u) * (KEY_BITS * OCTAVO_TILE_TOKENS / 4u);
+            UNROLL for (uint n = 0u; n < KEY_BITS; ++n) {
+                key_quads[u * KEY_WORDS + l * KEY_BITS + n] = pool4[group_at + n * (OCTAVO_TILE_TOKENS / 4u)];
+            }
         }
+        scale_quads[u] = pool4[base + SCALES / 4u];
     }
-    scale_quad = pool4[base + SCALES / 4u];
 }
 
 void load_values(uint page, uint m) {
     if (RAW_VALUES) {
         return;
     }
-    const uint base = value_base(page), value_at = base + (VALUE_BITS == 2u ? m >> 1 : is_spread(m) ? 0u : m) * (VALUE_PAD / 4u);
-    UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
-        value_quads[s] = pool4[value_at + 8u * s];
+    const uint base = tile_base(page) + VALUE_TILE / 4u + t * (VALUE_BITS * VALUE_PAD / 4u) + g;
+    UNROLL for (uint u = 0u; u < SETS; ++u) {
+        const uint pair = SETS * m + u, word = VALUE_BITS == 2u ? pair >> 1 : is_spread(pair) ? 0u : pair;
+        UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
+            value_quads[u * CHANNEL_SETS + s] = pool4[base + word * (VALUE_PAD / 4u) + 8u * s];
+        }
+    }
+    if (is_spread(SETS * m + SETS - 1u)) {
+        UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
+            spread_quads[s] = pool4[base + VALUE_PAD / 4u + 8u * s];
+            if (SETS == 1u) { // the other pair has it
+                spread_quads[CHANNEL_SETS + s] = pool4[base + VALUE_PAD / 2u + 8u * s];
+            }
+        }
     }
 }
 
@@ -331,13 +393,19 @@ uint token_of(uint x, uint b) {
 
 #include "lib/walk_matrix_products.glsl"
 
+// Logits of a half's rows, less the exponent.
+vec2 relative_logits(uint h, vec2 sum, float key_scale) {
+    const vec2 factor = key_scale * logit_scale[h];
+    return LOGITS == 0u ? sum * factor + (logit_mean[h] - exponent[h]) : finish_logits(h, sum * factor + logit_mean[h]) - exponent[h];
+}
+
 // The tokens of a step, of which keys and scales are here: leaves their places and loads the next ones'.
 void walk_step(inout step_place place, bool has_next) {
-    const uint m = place.step & 3u, page = place.page;
-    const uint token_first = (place.range.first + (place.step >> 2)) * OCTAVO_TILE_TOKENS + 4u * token_quad(m);
+    const uint m = place.step % STEPS, page = place.page, following = next_page(place);
+    const uint tile_first = (place.range.first + place.step / STEPS) * OCTAVO_TILE_TOKENS;
     const bool edge = place.range.kind == OCTAVO_RUN_EDGE;
     uvec4 raw_values[RAW_VALUE_QUADS];
-    if (RAW_VALUES) { // on their way during the scores
+    if (RAW_VALUES) { // on their way during the scores, as codes
         const uint value_at = tile_base(page) + VALUE_TILE / 4u + (16u * t + 4u * m) * (VALUE_PAD / 4u) + g;
         UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
             UNROLL for (uint n = 0u; n < 4u; ++n) {
@@ -345,72 +413,98 @@ void walk_step(inout step_place place, bool has_next) {
             }
         }
     }
-    fragment_c scores[SCORES]; // [half][x]
-    UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        UNROLL for (uint i = 0u; i < 2u; ++i) {
-            scores[2u * h + i][0] = scores[2u * h + i][2] = -logit_offset[h].x;
-            scores[2u * h + i][1] = scores[2u * h + i][3] = -logit_offset[h].y;
-        }
+    load_values(page, m);
+    fragment_c scores[SCORES]; // [set][half][x]
+    UNROLL for (uint n = 0u; n < SCORES; ++n) {
+        const uint h = (n >> 1) % HALVES;
+        scores[n][0] = scores[n][2] = -logit_offset[h].x;
+        scores[n][1] = scores[n][3] = -logit_offset[h].y;
     }
     if (RAW_KEYS) {
-        score_raw(tile_base(page) + token_quad(m), scores);
+        score_raw(tile_base(page) + token_quad(m, 0u), scores);
     } else {
         score_codes(scores);
     }
-    uvec4 scales = scale_quad;
-    advance(place, has_next);
-    load_keys(place.page, place.step & 3u);
-
-    uint bad = 0u;
-    if (edge) {
-        bad = clear_scales(token_first, scales);
+    uvec4 scales[SETS];
+    uint bad[SETS];
+    bool rises = false;
+    UNROLL for (uint u = 0u; u < SETS; ++u) {
+        scales[u] = scale_quads[u];
+        bad[u] = 0u;
+        if (edge) {
+            bad[u] = clear_scales(tile_first + 4u * token_quad(m, u), scales[u]);
+        }
+        rises = rises || (!RAW_VALUES && max(max(scales[u].x, scales[u].y), max(scales[u].z, scales[u].w)) >= scale_limit);
     }
-    vec2 x[HALVES * 4u], largest[HALVES]; // [half][token]
-    bool rises = !RAW_VALUES && max(max(scales.x, scales.y), max(scales.z, scales.w)) >= scale_limit;
+    vec2 x[QUAD_LOGITS], largest[HALVES];
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        vec2 y[4];
-        UNROLL for (uint i = 0u; i < 2u; ++i) {
-            UNROLL for (uint b = 0u; b < 2u; ++b) {
-                const uint j = token_of(i, b);
-                const float key_scale = RAW_KEYS ? 1.0 : unpackHalf2x16(scales[j]).x;
-                const vec2 sum = vec2(scores[2u * h + i][2u * b], scores[2u * h + i][2u * b + 1u]);
-                y[j] = finish_logits(h, sum * (key_scale * logit_scale[h]) + logit_mean[h]);
+        largest[h] = vec2(UNSEEN);
+        UNROLL for (uint u = 0u; u < SETS; ++u) {
+            vec2 y[4];
+            UNROLL for (uint i = 0u; i < 2u; ++i) {
+                UNROLL for (uint b = 0u; b < 2u; ++b) {
+                    const uint j = token_of(i, b), n = 2u * (u * HALVES + h) + i;
+                    const float key_scale = RAW_KEYS ? 1.0 : unpackHalf2x16(scales[u][j]).x;
+                    y[j] = relative_logits(h, vec2(scores[n][2u * b], scores[n][2u * b + 1u]), key_scale);
+                }
+            }
+            if (edge) {
+                hide_tokens(h, tile_first + 4u * token_quad(m, u), bad[u], y);
+            }
+            UNROLL for (uint j = 0u; j < 4u; ++j) {
+                largest[h] = max(largest[h], y[j]);
+                x[4u * (u * HALVES + h) + j] = y[j];
             }
         }
-        if (edge) {
-            hide_tokens(h, token_first, bad, y);
-        }
-        largest[h] = max(max(y[0], y[1]), max(y[2], y[3]));
-        rises = rises || any(greaterThan(largest[h], running_max[h] + ROOM));
-        UNROLL for (uint j = 0u; j < 4u; ++j) {
-            x[4u * h + j] = y[j];
-        }
+        rises = rises || any(greaterThan(largest[h], logit_limit[h]));
     }
+    keep_results();
     if (any_lane(rises)) {
-        raise(largest, RAW_VALUES ? 1.0 : largest_scale(scales));
+        vec2 before[HALVES];
+        float value_scale = RAW_VALUES ? 1.0 : 0.0;
+        UNROLL for (uint u = 0u; u < SETS && !RAW_VALUES; ++u) {
+            value_scale = max(value_scale, largest_scale(scales[u]));
+        }
+        UNROLL for (uint h = 0u; h < HALVES; ++h) {
+            before[h] = exponent[h];
+            largest[h] += exponent[h];
+        }
+        raise(largest, value_scale);
+        UNROLL for (uint n = 0u; n < QUAD_LOGITS; ++n) {
+            const uint h = (n >> 2) % HALVES;
+            x[n] += before[h] - exponent[h];
+        }
     }
-    uvec4 words[HALVES], weights[HALVES];
-    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+    // here the last keys are used up, and the branch keeps the loads behind: the same registers take the next ones
+    advance(place, following, has_next);
+    load_keys(place.page, place.step % STEPS);
+
+    uvec4 words[PARTS], weights[PARTS];
+    UNROLL for (uint n = 0u; n < PARTS; ++n) {
         vec2 p[4], sum = vec2(0.0);
         UNROLL for (uint j = 0u; j < 4u; ++j) {
-            p[j] = exp2(x[4u * h + j] - exponent[h]);
+            p[j] = exp2(x[4u * n + j]);
             sum += p[j];
-            p[j] *= RAW_VALUES ? 1.0 : unpackHalf2x16(scales[j]).y;
+            p[j] *= RAW_VALUES ? 1.0 : unpackHalf2x16(scales[n / HALVES][j]).y;
         }
-        running_sum[h] += sum;
+        running_sum[n % HALVES] += sum;
         const vec2 low[2] = vec2[2](p[token_of(0u, 0u)], p[token_of(1u, 0u)]), high[2] = vec2[2](p[token_of(0u, 1u)], p[token_of(1u, 1u)]);
-        words[h] = uvec4(packHalf2x16(vec2(low[0].x, high[0].x)), packHalf2x16(vec2(low[1].x, high[1].x)),
+        words[n] = uvec4(packHalf2x16(vec2(low[0].x, high[0].x)), packHalf2x16(vec2(low[1].x, high[1].x)),
                          packHalf2x16(vec2(low[0].y, high[0].y)), packHalf2x16(vec2(low[1].y, high[1].y)));
     }
     exchange(words, weights);
     if (RAW_VALUES) {
+        vec2 zero[HALVES];
+        UNROLL for (uint h = 0u; h < HALVES; ++h) {
+            zero[h] = vec2(0.0);
+        }
+        rescale_results(zero);
         const uint bad_values = add_raw(raw_values, weights);
         if (any_lane(bad_values != 0u)) {
-            poison_rows(bad_values, token_first);
+            poison_rows(bad_values, tile_first + 4u * token_quad(m, 0u));
         }
     } else {
-        add_codes(page, m, weights);
-        load_values(place.page, place.step & 3u);
+        add_codes(m, weights);
     }
 }
 
@@ -419,12 +513,11 @@ void walk_step(inout step_place place, bool has_next) {
 // --- a share --------------------------------------------------------------------------------------------------------
 
 void walk_share(octavo_share share) {
-    const uint steps = 4u * share.tile_count, begin = steps * team / TEAMS, end = steps * (team + 1u) / TEAMS;
+    const uint steps = STEPS * share.tile_count, begin = steps * team / TEAMS, end = steps * (team + 1u) / TEAMS;
     step_place place;
     if (begin < end) { // the first codes are on their way while the query is made
         place = seek(share, begin);
-        load_keys(place.page, place.step & 3u);
-        load_values(place.page, place.step & 3u);
+        load_keys(place.page, place.step % STEPS);
     }
     load_query_rows(sequence, tile);
     start_rows();

@@ -68,7 +68,7 @@ typedef struct list_builder {
     const octavo_attention_run *run;
     const octavo_worklist *list;
     uint32_t *words;
-    uint32_t chunk;                  /* KV tiles of a workgroup */
+    uint32_t chunk;                  /* KV tiles of a workgroup, and the cost of its shares */
     uint32_t ranges, shares, groups; /* so far */
     uint32_t page_base, window_base; /* words in the lists: pages of this part's sequence */
     uint32_t tile_base;              /* expanded tiles of the parts before this one */
@@ -81,15 +81,18 @@ typedef struct open_share {
     bool is_open;
 } open_share;
 
-/* A share goes to the workgroup that still has room, else to a new one. */
+/* A share goes to the workgroup that still has room for one tile and what a share costs beside tiles, else to a new
+ * one. */
 static void start_share(list_builder *builder, open_share *open) {
     octavo_segment_cut *cut = &builder->plan->cuts[open->segment];
-    if (cut->room == 0u) {
+    uint32_t cost = builder->plan->tuning.share_cost;
+    if (cut->room <= cost) {
         if (builder->words != NULL) builder->words[builder->list->group_offset + cut->groups] = cut->shares;
         cut->groups += 1u;
         cut->room = builder->chunk;
         builder->groups += 1u;
     }
+    cut->room = cut->room > cost ? cut->room - cost : 1u;
     open->range_first = builder->ranges;
     open->is_open = true;
 }
@@ -117,7 +120,6 @@ static void close_share(list_builder *builder, open_share *open) {
     builder->shares += 1u;
     open->partial += 1u;
     open->is_open = false;
-    /* what a share and its window cost beside tiles is not counted: see tuning */
     if (builder->plan->tuning.one_share) builder->plan->cuts[open->segment].room = 0u;
 }
 
@@ -176,11 +178,11 @@ static bool is_window_run(const tile_list *list, uint32_t i) {
     return list->has_window && i + 1u == list->count;
 }
 
-/* In KV tiles; a window counts as one. */
-static uint32_t list_work(const tile_list *list) {
-    uint32_t total = list->has_window ? 1u : 0u;
+/* In KV tiles; a window counts as one where it does not join other tiles. */
+static uint32_t list_work(const octavo_attention *plan, const tile_list *list) {
+    uint32_t total = 0u;
     for (uint32_t i = 0; i < list->count && !is_window_run(list, i); ++i) total += list->runs[i].count;
-    return total;
+    return total + (list->has_window && (total == 0u || plan->tuning.share_cost == 0u) ? 1u : 0u);
 }
 
 /* The first segment from `least` on that the list touches; the segment count when there is none. */
@@ -220,10 +222,12 @@ static void cut_segment(list_builder *builder, const octavo_slice_part *part, co
             done += piece.count;
             if (piece.segment != open->segment) continue;
             if (is_window) {
-                uint32_t *room = share_room(builder, open);
+                /* where shares have a cost, a window is part of it: it opens none of its own */
+                bool joins = open->is_open && builder->plan->tuning.share_cost > 0u;
+                uint32_t *room = joins ? NULL : share_room(builder, open);
                 octavo_tile_range range = {piece.first, piece.count, OCTAVO_RUN_WINDOW, builder->window_base};
                 put_range(builder, range);
-                *room -= 1u;
+                if (!joins) *room -= 1u;
             } else {
                 add_tiles(builder, open, piece, run->kind == OCTAVO_MASK_TILE_FULL ? OCTAVO_RUN_FULL : OCTAVO_RUN_EDGE);
             }
@@ -284,8 +288,9 @@ static octavo_status count_slice(const octavo_attention *plan, const octavo_atte
             uint32_t row = t * plan->tuning.rows;
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
             tile_list list = list_of_tile(plan, &part, rows_first + row, count);
-            totals->work += list_work(&list);
-            if (list_work(&list) > totals->longest) totals->longest = list_work(&list);
+            uint32_t work = list_work(plan, &list);
+            totals->work += work;
+            if (work > totals->longest) totals->longest = work;
             totals->partials += kept_partials(plan, cut_list(&builder, &part, &list, 0u, 0u));
         }
         builder.tile_base = tile_end;
@@ -307,7 +312,9 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
     uint64_t heads = plan->cache->layout.kv_heads;
     /* no more workgroups than run at once */
     uint64_t wanted = plan->tuning.workgroups > heads ? plan->tuning.workgroups / heads : 1u;
-    uint64_t chunk = (totals.work + wanted - 1u) / wanted;
+    /* each workgroup but one ends inside a list, which has a share more then */
+    uint64_t work = totals.work + plan->tuning.share_cost * (totals.tiles + wanted - 1u);
+    uint64_t chunk = (work + wanted - 1u) / wanted;
     if (plan->tuning.whole_lists && totals.tiles >= wanted) chunk = totals.longest;
     if (chunk == 0u) chunk = 1u;
     /* No share may outlast a dispatch's budget by itself; rather than that a smaller slice, while there is one. */

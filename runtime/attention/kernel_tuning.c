@@ -42,15 +42,17 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
  * LP_MAX_TGSI_LOOP_ITERATIONS); a tile takes thirty to six hundred. */
 #define SOFTWARE_TILES_MAX 64u
 
-/* Subgroups of a workgroup of the matrix walk: as many as are resident on a core with 168 registers a lane, or 255 for
- * the results of sixteen rows (H200, 65536 tokens, sixteen rows: 57 us; with twelve 76 us). */
-#define MATRIX_TEAMS 12u
-#define MATRIX_WIDE_TEAMS 8u
+/* Subgroups of a workgroup of the matrix walk: as many as are resident on a core with 255 registers a lane. */
+#define MATRIX_TEAMS 8u
 
-/* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache; those resident on a core with
- * 255 registers a lane; results of a subgroup (rows times channels) that 128 of these hold. */
+/* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival. On an
+ * H100 a workgroup takes 0.68 us for a tile and 5.3 us more for each share (128 tiles in one share 95 us, 100 in four
+ * 92 us). */
+#define MATRIX_SHARE_COST 8u
+
+/* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache, and the results of a subgroup
+ * (rows times channels) that 128 registers hold. */
 #define PREFILL_TEAMS 4u
-#define PREFILL_RESIDENT 8u
 #define PREFILL_RESULTS 4096u
 
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
@@ -67,14 +69,26 @@ static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     }
 }
 
+/* SETS of walk_matrix.comp for up to eight rows: the quads of tokens that a lane takes at once. */
+static uint32_t matrix_sets(const octavo_packed_layout *layout) {
+    if (layout->key_bits == 16u || layout->value_bits == 16u) return 1u;
+    uint32_t key_words = (layout->key_dim_padded / 32u + 3u) / 4u * layout->key_bits;
+    uint32_t value_sets = layout->value_dim_padded / 32u;
+    return 8u * (key_words + 1u) + 12u * value_sets + 8u * (value_sets + 2u) > 180u ? 1u : 2u;
+}
+
 /* The same for walk_matrix.comp. */
 static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                     const octavo_kernel_tuning *tuning) {
     uint32_t teams = tuning->lanes / 32u, halves = tuning->rows > 8u ? 2u : 1u;
     uint32_t pad = layout->key_dim_padded, key_steps = (pad / 32u + 3u) / 4u * 8u;
     uint32_t widest = pad > layout->value_dim_padded ? pad : layout->value_dim_padded;
-    uint32_t words = halves * (key_steps * 64u + teams * 128u); /* queries, weights */
-    words += tuning->rows * (widest + 32u * teams + 2u * teams + 7u) + 1u;
+    uint32_t sets = halves > 1u ? 1u : matrix_sets(layout);
+    uint32_t words = halves * (key_steps * 64u + teams * sets * 144u); /* queries, weights */
+    uint32_t merged = tuning->rows * teams;
+    uint32_t staged = merged > 32u ? 1u : merged > 8u ? 2u : 4u; /* sets of 32 channels */
+    if (staged > layout->value_dim_padded / 32u) staged = layout->value_dim_padded / 32u;
+    words += tuning->rows * (widest + 32u * staged * teams + 2u * teams + 7u) + 1u;
     if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
     return 4u * words;
 }
@@ -153,13 +167,12 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
     const tuning_row *row = row_of(snapshot);
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
     if (!variant->fused) return cores * resident_workgroups(row, tuning);
-    uint32_t teams = tuning->lanes / 32u, resident = variant->expands ? PREFILL_RESIDENT : MATRIX_TEAMS;
-    return cores * (teams < resident ? resident / teams : 1u);
+    uint32_t teams = tuning->lanes / 32u; /* both matrix kernels have as many on a core */
+    return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
 }
 
 /* Teams of 32 lanes that share a query tile; the emulation is one team. Codes are unpacked once for the sixteen rows of
- * a tile (H200, 65536 tokens: 57 us; two tiles of eight 73 us). A rung less is the wide workgroup's registers, then
- * half the rows. */
+ * a tile (H200, 65536 tokens: 57 us; two tiles of eight 73 us). A rung less is half the rows. */
 static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
     const tuning_row *row = row_of(snapshot);
@@ -169,11 +182,7 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->rows = rows_max;
     if (wanted < rows_max && shape->phase == OCTAVO_PHASE_DECODE)
         tuning->rows = power_of_two_at_least((uint32_t)wanted);
-    uint32_t teams = emulated ? 1u : tuning->rows > 8u ? MATRIX_WIDE_TEAMS : MATRIX_TEAMS;
-    if (rung > 0u && teams > MATRIX_WIDE_TEAMS) {
-        teams = MATRIX_WIDE_TEAMS;
-        rung -= 1u;
-    }
+    uint32_t teams = emulated ? 1u : MATRIX_TEAMS;
     uint32_t subgroups = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
     while (teams > 1u &&
            (32u * teams > snapshot->max_compute_work_group_invocations ||
@@ -184,6 +193,10 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     while (tuning->rows > 1u &&
            walk_shared_bytes(variant, shape->layout, tuning) > snapshot->max_compute_shared_memory_size)
         tuning->rows /= 2u;
+    while (teams > 1u && walk_shared_bytes(variant, shape->layout, tuning) > snapshot->max_compute_shared_memory_size) {
+        teams /= 2u;
+        tuning->lanes = 32u * teams;
+    }
     if (rung > 3u || tuning->rows >> rung == 0u) return false;
     tuning->rows >>= rung;
     tuning->shared_bytes = walk_shared_bytes(variant, shape->layout, tuning);
@@ -195,6 +208,7 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->fused = true;
     tuning->teams = teams;
     if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
+    if (shape->phase == OCTAVO_PHASE_DECODE) tuning->share_cost = MATRIX_SHARE_COST;
     tuning->merge_lanes = 32u;
     tuning->logits = shape->logits;
     return true;
@@ -217,7 +231,7 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
      * twice the rows 98 us) */
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row_of(snapshot)->cores;
     uint64_t rows = (uint64_t)shape->query_total * shape->group * layout->kv_heads;
-    uint64_t filling = (uint64_t)cores * PREFILL_RESIDENT * 16u;
+    uint64_t filling = (uint64_t)cores * MATRIX_TEAMS * 16u;
     while (rows > 0u && blocks > 1u && rows < filling * blocks) blocks /= 2u;
     while (teams > 1u && !fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
     if (rung > 2u || blocks >> rung == 0u) return false;

@@ -81,9 +81,8 @@ void team_sync() {
     barrier();
 }
 
-// Half pairs times factor plus term, rounded once.
-uint halves_multiply_add(uint x, float factor, float term) {
-    return packHalf2x16(unpackHalf2x16(x) * factor + term);
+uint halves_multiply(uint x, float factor) {
+    return packHalf2x16(unpackHalf2x16(x) * factor);
 }
 #else
 #pragma use_vulkan_memory_model
@@ -151,8 +150,8 @@ void team_sync() {
     subgroupBarrier();
 }
 
-uint halves_multiply_add(uint x, float factor, float term) {
-    return packFloat2x16(fma(unpackFloat2x16(x), f16vec2(float16_t(factor)), f16vec2(float16_t(term))));
+uint halves_multiply(uint x, float factor) {
+    return packFloat2x16(unpackFloat2x16(x) * f16vec2(float16_t(factor)));
 }
 #endif
 
@@ -173,14 +172,14 @@ float column_sum(float x) {
 
 // Of all lanes of the subgroup.
 float subgroup_max(float x) {
-    [[dont_unroll]] for (uint distance = 1u; distance < 32u; distance *= 2u) {
+    UNROLL for (uint distance = 1u; distance < 32u; distance *= 2u) {
         x = max(x, shuffled(x, lane_in_subgroup() ^ distance));
     }
     return x;
 }
 
 float subgroup_sum(float x) {
-    [[dont_unroll]] for (uint distance = 1u; distance < 32u; distance *= 2u) {
+    UNROLL for (uint distance = 1u; distance < 32u; distance *= 2u) {
         x += shuffled(x, lane_in_subgroup() ^ distance);
     }
     return x;

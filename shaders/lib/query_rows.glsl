@@ -48,13 +48,14 @@ void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
     const uint own = lane_in_subgroup(), c = own >> 2;
     const float power = float(1u << halves_shift(KEY_BITS, c));
     const uint partner = RAW_KEYS ? 1u : 2u; // of a pair
-    float largest = 0.0, check = 0.0;
+    float largest = 0.0;
+    bool finite = true;
     UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
         largest = max(largest, abs(x[k]));
-        check += x[k] * 0.0;
+        finite = finite && (floatBitsToUint(x[k]) & 0x7f800000u) != 0x7f800000u;
     }
     largest = subgroup_max(largest);
-    check = subgroup_sum(check); // NaN where the row is not finite
+    const bool spoilt = any_lane(!finite);
     const float factor = largest > 1.0e-30 ? 1.0 / largest : 0.0;
     float offset = 0.0;
     UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
@@ -68,7 +69,7 @@ void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
     offset = subgroup_sum(offset);
     if (own == 0u) {
         row_offset[r] = offset * (KEY_ZERO * KEY_UNIT);
-        row_scale[r] = push.scale * (largest / KEY_UNIT) + check;
+        row_scale[r] = spoilt ? uintBitsToFloat(0x7fc00000u) : push.scale * (largest / KEY_UNIT);
         row_mean[r] = mean * push.scale;
     }
 }

@@ -15,7 +15,7 @@ void flip_registers(const uint channels, uint seed, inout float x[ROW_REGISTERS_
 void mix_registers(const uint channels, inout float x[ROW_REGISTERS_MAX]) {
     const uint hadamard = hadamard_size(channels), hartley = channels / hadamard, block = hadamard / 32u;
     const float scale = 1.0 / sqrt(float(hadamard));
-    [[dont_unroll]] for (uint distance = 1u; distance < 32u; distance *= 2u) {
+    UNROLL for (uint distance = 1u; distance < 32u; distance *= 2u) {
         const float side = (lane_in_subgroup() & distance) == 0u ? 1.0 : -1.0;
         UNROLL for (uint k = 0u; k < channels / 32u; ++k) {
             x[k] = x[k] * side + shuffled(x[k], lane_in_subgroup() ^ distance);

@@ -18,28 +18,33 @@ void merge_teams() {
     }
     barrier();
     merge_team_sums();
-    UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
-        UNROLL for (uint h = 0u; h < HALVES; ++h) {
-            UNROLL for (uint j = 0u; j < 2u; ++j) {
-                const uint row = 2u * t + j + 8u * h;
-                if (row < ROWS) {
-                    const float factor = team_max[team * ROWS + row] * (value_reference / VALUE_UNIT);
-                    const uint at = (team * ROWS + row) * 32u + 4u * g;
-                    UNROLL for (uint a = 0u; a < 2u; ++a) {
-                        const uint n = (h * CHANNEL_SETS + s) * 2u + a;
-                        stage[at + 2u * a] = result[n][j] * factor;
-                        stage[at + 2u * a + 1u] = result[n][2u + j] * factor;
+    UNROLL for (uint first = 0u; first < CHANNEL_SETS; first += STAGE_SETS) {
+        UNROLL for (uint s = first; s < min(first + STAGE_SETS, CHANNEL_SETS); ++s) {
+            UNROLL for (uint h = 0u; h < HALVES; ++h) {
+                UNROLL for (uint j = 0u; j < 2u; ++j) {
+                    const uint row = 2u * t + j + 8u * h;
+                    if (row < ROWS) {
+                        const float factor = team_max[team * ROWS + row] * (value_reference / VALUE_UNIT);
+                        const uint at = (team * ROWS + row) * (STAGE_SETS * 32u) + (s - first) * 32u + 4u * g;
+                        UNROLL for (uint a = 0u; a < 2u; ++a) {
+                            const uint n = (h * CHANNEL_SETS + s) * 2u + a;
+                            stage[at + 2u * a] = result[n][j] * factor;
+                            stage[at + 2u * a + 1u] = result[n][2u + j] * factor;
+                        }
                     }
                 }
             }
         }
         barrier();
-        [[dont_unroll]] for (uint i = lane; i < ROWS * 32u; i += gl_WorkGroupSize.x) {
-            float sum = 0.0;
-            [[dont_unroll]] for (uint k = 0u; k < TEAMS; ++k) {
-                sum += stage[k * ROWS * 32u + i];
+        [[dont_unroll]] for (uint i = lane; i < ROWS * STAGE_SETS * 32u; i += gl_WorkGroupSize.x) {
+            const uint row = i / (STAGE_SETS * 32u), channel = 32u * first + i % (STAGE_SETS * 32u);
+            if (channel < VALUE_PAD) {
+                float sum = 0.0;
+                UNROLL for (uint k = 0u; k < TEAMS; ++k) {
+                    sum += stage[k * (ROWS * STAGE_SETS * 32u) + i];
+                }
+                rows[row * VALUE_PAD + channel] = sum;
             }
-            rows[(i / 32u) * VALUE_PAD + 32u * s + i % 32u] = sum;
         }
         barrier();
     }

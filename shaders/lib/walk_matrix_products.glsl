@@ -2,12 +2,12 @@
 #ifndef OCTAVO_WALK_MATRIX_PRODUCTS_GLSL
 #define OCTAVO_WALK_MATRIX_PRODUCTS_GLSL
 
-// Codes 4 c .. 4 c + 3 of a lane's group of the token j, as pairs (0, 2) and (1, 3).
-uvec2 key_pairs(uint l, uint c, uint j) {
-    const uint at = (l * KEY_BITS) % KEY_WORDS;
-    const uint w0 = key_quads[at][j], w1 = key_quads[(at + 1u) % KEY_WORDS][j];
-    const uint w2 = KEY_BITS > 2u ? key_quads[(at + 2u) % KEY_WORDS][j] : 0u;
-    const uint w3 = KEY_BITS > 3u ? key_quads[(at + 3u) % KEY_WORDS][j] : 0u;
+// Codes 4 c .. 4 c + 3 of a lane's group of the token j of set u, as pairs (0, 2) and (1, 3).
+uvec2 key_pairs(uint l, uint c, uint u, uint j) {
+    const uint at = u * KEY_WORDS + l * KEY_BITS;
+    const uint w0 = key_quads[at % KEY_QUADS][j], w1 = key_quads[(at + 1u) % KEY_QUADS][j];
+    const uint w2 = KEY_BITS > 2u ? key_quads[(at + 2u) % KEY_QUADS][j] : 0u;
+    const uint w3 = KEY_BITS > 3u ? key_quads[(at + 3u) % KEY_QUADS][j] : 0u;
     return uvec2(code_halves(KEY_BITS, c, w0, w1, w2, w3), code_halves(KEY_BITS, c, w0 >> 8, w1 >> 8, w2 >> 8, w3 >> 8));
 }
 
@@ -18,11 +18,14 @@ void score_codes(inout fragment_c scores[SCORES]) {
             UNROLL for (uint h = 0u; h < HALVES; ++h) {
                 query[h] = query_fragment(h, l * 8u + c);
             }
-            UNROLL for (uint i = 0u; i < 2u; ++i) {
-                const uvec2 low = key_pairs(l, c, token_of(i, 0u)), high = key_pairs(l, c, token_of(i, 1u));
-                const fragment_a tokens = make_a(low.x, low.y, high.x, high.y);
-                UNROLL for (uint h = 0u; h < HALVES; ++h) {
-                    scores[2u * h + i] = multiply_add(tokens, query[h], scores[2u * h + i]);
+            UNROLL for (uint u = 0u; u < SETS; ++u) {
+                UNROLL for (uint i = 0u; i < 2u; ++i) {
+                    const uvec2 low = key_pairs(l, c, u, token_of(i, 0u)), high = key_pairs(l, c, u, token_of(i, 1u));
+                    const fragment_a tokens = make_a(low.x, low.y, high.x, high.y);
+                    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+                        const uint n = 2u * (u * HALVES + h) + i;
+                        scores[n] = multiply_add(tokens, query[h], scores[n]);
+                    }
                 }
             }
         }
@@ -47,39 +50,56 @@ void score_raw(uint key_at, inout fragment_c scores[SCORES]) {
     }
 }
 
-// O^T of channels `n` of each half by the tokens of fragment x.
-void add_values(uint n, uint x, fragment_a channels, uvec4 weights[HALVES]) {
+// O^T of channels `n` of each half by the tokens of fragment x of the pair of codes u.
+void add_values(uint n, uint u, uint x, fragment_a channels, uvec4 weights[PARTS]) {
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        const uint at = h * CHANNEL_SETS * 2u + n;
-        result[at] = multiply_add(channels, make_b(weights[h][x], weights[h][2u + x]), result[at]);
+        const uint at = h * CHANNEL_SETS * 2u + n, part = u * HALVES + h;
+        result[at] = multiply_add(channels, make_b(weights[part][x], weights[part][2u + x]), result[at]);
     }
 }
 
-// The tokens of a lane in a word: codes at bit 0 of each byte (low pairs) and at bit VALUE_BITS (high pairs).
+// The tokens of a lane in a word: code 0 at bit 0 of each byte (low pairs), code 1 at bit VALUE_BITS (high pairs).
 uint value_pairs(uint word, uint code) {
-    const uint shift = code * (VALUE_BITS & 15u), mask = ((1u << (VALUE_BITS & 15u)) - 1u) * 0x00010001u << shift;
-    return halves_multiply_add(word & mask, VALUE_UNIT / HALF_UNIT / float(1u << shift), -VALUE_ZERO * VALUE_UNIT);
+    return word & (VALUE_MASK << (code * (VALUE_BITS & 15u)));
 }
 
-void add_codes(uint page, uint m, uvec4 weights[HALVES]) {
-    if (is_spread(m)) {
-        uvec4 w1[CHANNEL_SETS], w2[CHANNEL_SETS];
-        UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
-            w1[s] = pool4[value_base(page) + VALUE_PAD / 4u + 8u * s];
-            w2[s] = pool4[value_base(page) + VALUE_PAD / 2u + 8u * s];
+// Step m. Weights of odd codes are divided by the power of two that their values have.
+void add_codes(uint m, uvec4 weights[PARTS]) {
+    vec2 zero[HALVES];
+    const fragment_a levels = make_a(VALUE_MASK, value_pairs(VALUE_MASK << (VALUE_BITS & 15u), 1u), VALUE_MASK,
+                                     value_pairs(VALUE_MASK << (VALUE_BITS & 15u), 1u));
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        fragment_c sums = fragment_c(0.0);
+        UNROLL for (uint u = 0u; u < SETS; ++u) {
+            UNROLL for (uint x = 0u; x < 2u; ++x) {
+                const uint part = u * HALVES + h;
+                weights[part][2u + x] = halves_multiply(weights[part][2u + x], 1.0 / float(1u << (VALUE_BITS & 15u)));
+                sums = multiply_add(levels, make_b(weights[part][x], weights[part][2u + x]), sums);
+            }
         }
+        zero[h] = vec2(sums[0], sums[1]) * 0.5;
+    }
+    rescale_results(zero);
+    const uint last = SETS - 1u;
+    if (is_spread(SETS * m + last)) {
         UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
+            const uint at = last * CHANNEL_SETS + s;
+            const uvec4 w1 = spread_quads[s], w2 = SETS == 1u ? spread_quads[CHANNEL_SETS + s] : value_quads[s];
             UNROLL for (uint j = 0u; j < 4u; ++j) {
-                value_quads[s][j] = gather_spread(value_quads[s][j], w1[s][j], w2[s][j]);
+                value_quads[at][j] = gather_spread(value_quads[at][j], w1[j], w2[j]);
             }
         }
     }
-    UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
-        UNROLL for (uint x = 0u; x < 2u; ++x) {
-            const uvec4 words = value_quads[s] >> (8u * x + (VALUE_BITS == 2u ? 4u * (m & 1u) : 0u));
-            UNROLL for (uint a = 0u; a < 2u; ++a) {
-                const uint low = words[2u * a], high = words[2u * a + 1u];
-                add_values(2u * s + a, x, make_a(value_pairs(low, 0u), value_pairs(low, 1u), value_pairs(high, 0u), value_pairs(high, 1u)), weights);
+    UNROLL for (uint u = 0u; u < SETS; ++u) {
+        const uint shift = VALUE_BITS != 2u ? 0u : SETS == 1u ? 4u * (m & 1u) : 4u * u;
+        UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
+            UNROLL for (uint x = 0u; x < 2u; ++x) {
+                const uvec4 words = value_quads[u * CHANNEL_SETS + s] >> (8u * x + shift);
+                UNROLL for (uint a = 0u; a < 2u; ++a) {
+                    const uint low = words[2u * a], high = words[2u * a + 1u];
+                    add_values(2u * s + a, u, x,
+                               make_a(value_pairs(low, 0u), value_pairs(low, 1u), value_pairs(high, 0u), value_pairs(high, 1u)), weights);
+                }
             }
         }
     }
@@ -99,7 +119,7 @@ uint finite_halves(uint pair) {
 
 // f16 values. Those that are not finite are left out of the products, where they would reach rows that do not see their
 // token; returns the tokens that have some: bits 8 t .. of all lanes' tokens 32 t + 8 m .. of the tile.
-uint add_raw(uvec4 values[RAW_VALUE_QUADS], uvec4 weights[HALVES]) {
+uint add_raw(uvec4 values[RAW_VALUE_QUADS], uvec4 weights[PARTS]) {
     uint bad = 0u;
     UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
         UNROLL for (uint x = 0u; x < 2u; ++x) {
@@ -116,7 +136,7 @@ uint add_raw(uvec4 values[RAW_VALUE_QUADS], uvec4 weights[HALVES]) {
                 }
             }
             UNROLL for (uint a = 0u; a < 2u; ++a) {
-                add_values(2u * s + a, x, make_a(low[2u * a], high[2u * a], low[2u * a + 1u], high[2u * a + 1u]), weights);
+                add_values(2u * s + a, 0u, x, make_a(low[2u * a], high[2u * a], low[2u * a + 1u], high[2u * a + 1u]), weights);
             }
         }
     }

@@ -37,7 +37,7 @@ void score_window(uint words[2], out fragment_c scores[HALVES]) {
 }
 
 // Adds the values of the chunk, weighted relative to 2^running_max; the V rows lie at words[i], tokens t, t + 8, t + 4, t + 12.
-void add_window(uint words[4], uvec4 weights[HALVES]) {
+void add_window(uint words[4], uvec2 weights[HALVES]) {
     UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
         UNROLL for (uint a = 0u; a < 2u; ++a) {
             uint pairs[4]; // a pair of channels
@@ -49,7 +49,7 @@ void add_window(uint words[4], uvec4 weights[HALVES]) {
             const fragment_a channels = make_a((pairs[0] & 0xffffu) | (pairs[1] << 16), (pairs[2] & 0xffffu) | (pairs[3] << 16),
                                                (pairs[0] >> 16) | (pairs[1] & 0xffff0000u), (pairs[2] >> 16) | (pairs[3] & 0xffff0000u));
             UNROLL for (uint h = 0u; h < HALVES; ++h) {
-                const fragment_c sums = multiply_add(channels, make_b(weights[h].x, weights[h].z), fragment_c(0.0));
+                const fragment_c sums = multiply_add(channels, make_b(weights[h].x, weights[h].y), fragment_c(0.0));
                 UNROLL for (uint j = 0u; j < 4u; ++j) {
                     result[h * CHANNEL_SETS * 2u + 2u * s + a][j] += sums[j] * (VALUE_UNIT / value_reference);
                 }
@@ -84,14 +84,22 @@ void walk_window_chunk(octavo_tile_range window, uint first, uint count) {
         largest[h] = max(x[2u * h], x[2u * h + 1u]);
     }
     raise(largest, 0.0);
-    uvec4 pairs[HALVES];
+    vec2 zero[HALVES];
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        zero[h] = vec2(0.0);
+    }
+    rescale_results(zero);
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
         const vec2 low = exp2(x[2u * h] - exponent[h]), high = exp2(x[2u * h + 1u] - exponent[h]);
         running_sum[h] += low + high;
-        pairs[h] = uvec4(packHalf2x16(vec2(low.x, high.x) * value_reference), 0u, packHalf2x16(vec2(low.y, high.y) * value_reference), 0u);
+        leave_weights(h, 0u, uvec4(packHalf2x16(vec2(low.x, high.x) * value_reference), 0u, packHalf2x16(vec2(low.y, high.y) * value_reference), 0u));
     }
-    uvec4 weights[HALVES];
-    exchange(pairs, weights);
+    team_sync();
+    uvec2 weights[HALVES]; // tokens t and t + 8, then t + 4 and t + 12
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        weights[h] = uvec2(take_weights(h, 0u, t).x, take_weights(h, 0u, t + 4u).x);
+    }
+    team_sync();
     uint value_words[4];
     UNROLL for (uint i = 0u; i < 4u; ++i) {
         value_words[i] = floatBitsToUint(shuffled(uintBitsToFloat(words[i & 1u]), 4u * (t + 4u * (i >> 1)))) + WINDOW_KEY_WORDS;

@@ -327,8 +327,8 @@ static void record_on(fabricated_device which, uint32_t hidden, const char *vari
         joined += x->joined;
         segments += x->segments;
     }
-    /* the draw reaches what it is for */
-    ck_assert_msg(slices > 9u * ROUNDS / 4u && walks > 2u * slices && joined > ROUNDS && segments > ROUNDS,
+    /* the draw reaches what it is for; few of its lists are short beside the cost of a share of the matrix walk */
+    ck_assert_msg(slices > 9u * ROUNDS / 4u && walks > 2u * slices && joined > ROUNDS / 4u && segments > ROUNDS,
                   "%s: %u slices, %u walks, %u with workgroups of several lists, segments %u", expected, slices, walks,
                   joined, segments);
 }

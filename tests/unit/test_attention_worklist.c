@@ -115,6 +115,7 @@ static void draw_plan(problem *x, rng *generator) {
     plan->tuning.slice_work = UINT64_C(1) << rng_between(generator, 8u, 33u);
     plan->tuning.tiles_max = sometimes(generator, 40u);
     plan->tuning.one_share = rng_below(generator, 16u) == 0u;
+    plan->tuning.share_cost = sometimes(generator, 20u);
     /* What a plan has at least: see create_scratch of attention_plan.c. */
     set_cuts(x);
     uint32_t token_tiles = (plan->group + plan->tuning.rows - 1u) / plan->tuning.rows;
@@ -159,10 +160,11 @@ static void draw_run(problem *x, rng *generator) {
 typedef struct slice_reader {
     const octavo_worklist *list;
     const uint32_t *words;
-    uint32_t *share_segment;    /* [share] */
-    uint32_t *share_work;       /* [share], of a workgroup's chunk: KV tiles; a window, and an empty list, is one */
-    uint32_t *share_of_partial; /* [partial] */
-    uint8_t *range_used;        /* [range] */
+    uint32_t *share_segment; /* [share] */
+    uint32_t
+        *share_work; /* [share], of a workgroup's chunk: KV tiles; an empty list is one, and a window that joins none */
+    uint32_t *share_of_partial;      /* [partial] */
+    uint8_t *range_used;             /* [range] */
     uint32_t window_base, page_base; /* of the sequence */
     uint64_t work;                   /* of all lists, uncut: KV tiles and windows */
     uint32_t empty_lists;
@@ -255,7 +257,9 @@ static void read_share(problem *x, slice_reader *reader, const octavo_cache_view
     }
     check_copies(x, reader, share);
     x->window_shares += tile_count == 0u && window_count > 0u ? 1u : 0u;
-    reader->share_work[share] = at[3] > 0u ? tile_count + window_count : 1u;
+    bool joins = x->plan.tuning.share_cost > 0u; /* a window is part of what a share costs */
+    reader->share_work[share] =
+        at[3] == 0u || (joins && tile_count == 0u) ? 1u : tile_count + (joins ? 0u : window_count);
 }
 
 /* The shares of query tile `tile`; returns their number. */
@@ -264,7 +268,7 @@ static uint32_t check_tile(problem *x, slice_reader *reader, const octavo_cache_
     static uint8_t tiles[TILES_MAX], windows[LENGTH_MAX + 1u];
     const uint32_t *at = tile_at(reader, tile);
     uint32_t window_tokens = view->packed_begin + (view->length - view->packed_end);
-    uint32_t segment = 0u, empty_shares = 0u, work = window_tokens > 0u ? 1u : 0u;
+    uint32_t segment = 0u, empty_shares = 0u, work = 0u;
     memset(tiles, 0, sizeof tiles);
     memset(windows, 0, window_tokens);
     EXPECT(at[4] > 0u);
@@ -280,6 +284,7 @@ static uint32_t check_tile(problem *x, slice_reader *reader, const octavo_cache_
         EXPECT((tiles[t] != 0u) == seen->any[t]);
         work += seen->any[t] ? 1u : 0u;
     }
+    if (window_tokens > 0u && (work == 0u || x->plan.tuning.share_cost == 0u)) work += 1u;
     for (uint32_t n = 0; n < window_tokens; ++n) EXPECT(windows[n] == 1u);
     /* a list without anything has one share that says so, in the first segment; no other is empty */
     EXPECT(empty_shares == (work == 0u ? 1u : 0u));
@@ -406,7 +411,8 @@ static void read_groups(const problem *x, const slice_reader *reader) {
     }
 }
 
-/* Each workgroup of a segment is full but the last, and takes the lists in their order. */
+/* Each workgroup of a segment is full, as far as another share would fit, but the last, and takes the lists in their
+ * order. */
 static void check_groups(problem *x, const slice_reader *reader) {
     const octavo_worklist *list = reader->list;
     const uint32_t *first = reader->words + list->group_offset;
@@ -414,10 +420,10 @@ static void check_groups(problem *x, const slice_reader *reader) {
         uint32_t segment = reader->share_segment[first[group]];
         bool is_last = group + 1u == list->group_count || reader->share_segment[first[group + 1u]] != segment,
              crosses = false;
-        uint64_t work = 0u;
+        uint64_t work = 0u, cost = x->plan.tuning.share_cost;
         for (uint32_t share = first[group]; share < first[group + 1u]; ++share) {
             const uint32_t *at = share_at(reader, share);
-            work += reader->share_work[share];
+            work += cost + reader->share_work[share];
             bool has_next = share + 1u < list->share_count && reader->share_segment[share + 1u] == segment;
             if (has_next) EXPECT(at[1] < share_at(reader, share + 1u)[1]); /* partial results: tile by tile */
             if (share == first[group]) continue;
@@ -427,7 +433,8 @@ static void check_groups(problem *x, const slice_reader *reader) {
         }
         /* where tiles are bounded a workgroup walks one share */
         if (x->plan.tuning.one_share) EXPECT(first[group + 1u] - first[group] == 1u);
-        EXPECT(work <= list->chunk && (is_last || x->plan.tuning.one_share || work == list->chunk));
+        uint64_t most = list->chunk > cost ? list->chunk : cost + 1u; /* one tile in any case */
+        EXPECT(work <= most && (is_last || x->plan.tuning.one_share || work + cost >= most));
         x->joined_groups += first[group + 1u] - first[group] > 1u ? 1u : 0u;
         x->crossing_groups += crosses ? 1u : 0u;
     }
@@ -442,7 +449,8 @@ static void check_chunk(const problem *x, const octavo_attention_slice *slice, c
     if (wanted == 0u) wanted = 1u;
     if (plan->tuning.tiles_max != 0u && plan->tuning.tiles_max < budget) budget = plan->tuning.tiles_max;
     if (budget == 0u) budget = 1u; /* a KV tile cannot be cut */
-    uint64_t fair = (reader->work + wanted - 1u) / wanted;
+    uint64_t costs = plan->tuning.share_cost * (list->tile_count + wanted - 1u);
+    uint64_t fair = (reader->work + costs + wanted - 1u) / wanted;
     if (fair == 0u) fair = 1u;
     EXPECT(list->chunk >= (fair < budget ? fair : budget));
     /* scratch memory may hold no more partial results; then a single token has no smaller slice */

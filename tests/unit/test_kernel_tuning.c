@@ -434,9 +434,9 @@ static const expected_choice table[] = {
     {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 4u, 1u, false},
     {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 8u, 2u, false}, /* no dot instruction */
     {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 2u, false},
-    {FABRICATED_TURING, "matrix", "matrix", 32u, 12u, 4u, 16u, 0u, false},
+    {FABRICATED_TURING, "matrix", "matrix", 32u, 8u, 4u, 16u, 0u, false},
     {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 4u, true},
-    {FABRICATED_HOPPER, "matrix", "matrix", 32u, 12u, 4u, 16u, 0u, false},
+    {FABRICATED_HOPPER, "matrix", "matrix", 32u, 8u, 4u, 16u, 0u, false},
     {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 4u, true},
     {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 1u, 4u, 4u, 2u, false},
     {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 1u, 4u, 4u, 2u, false},
