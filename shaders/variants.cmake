@@ -26,3 +26,9 @@ octavo_variant(NAME walk_matrix SOURCE walk_matrix.comp PUSH octavo_attention_pu
                NEEDS subgroup cooperative_matrix float16)
 octavo_variant(NAME walk_matrix_emulated SOURCE walk_matrix.comp PUSH octavo_attention_push BINDINGS 7
                DEFINES OCTAVO_EMULATED_MATRIX=1)
+
+# Prefill on matrix units of any layout, between rotate and merge.
+octavo_variant(NAME prefill_tiles SOURCE prefill_tiles.comp PUSH octavo_attention_push GLSLANG 14
+               NEEDS subgroup cooperative_matrix float16)
+octavo_variant(NAME prefill_tiles_emulated SOURCE prefill_tiles.comp PUSH octavo_attention_push
+               DEFINES OCTAVO_EMULATED_MATRIX=1)

@@ -1,9 +1,12 @@
 #include "attention/kernel_variants.h"
 
+#include "attention/tile_tuning.h"
 #include "octavo_abi.h"
 #include "shader_modules.h"
 
 const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] = {
+    {"prefill_tiles", OCTAVO_SHADER_PREFILL_TILES, OCTAVO_SHADER_PREFILL_TILES, OCTAVO_KERNEL_MATRIX, false, false,
+     true},
     {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true, false},
     {"int8_subgroup", OCTAVO_SHADER_WALK_INT_SUBGROUP, OCTAVO_SHADER_FUSED_INT_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true,
      false, false},
@@ -11,10 +14,17 @@ const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] 
      false},
     {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_SHADER_FUSED_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true,
      false, false},
-    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false, false},
+    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false,
+     false},
     {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_SHADER_WALK_MATRIX_EMULATED,
      OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false},
+    {"prefill_tiles_emulated", OCTAVO_SHADER_PREFILL_TILES_EMULATED, OCTAVO_SHADER_PREFILL_TILES_EMULATED,
+     OCTAVO_KERNEL_EMULATED_MATRIX, false, false, true},
 };
+
+bool octavo_kernel_walks_tiles(const octavo_kernel_variant *variant) {
+    return variant->module == OCTAVO_SHADER_PREFILL_TILES || variant->module == OCTAVO_SHADER_PREFILL_TILES_EMULATED;
+}
 
 /* 16 x 8 x 16, f16 times f16 into f32, by a subgroup. */
 static bool has_matrix_shape(const octavo_device_snapshot *snapshot) {
@@ -59,7 +69,8 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
     if (variant->fused && !octavo_kernel_binds_fused(snapshot)) {
         return "the device binds too few storage buffers for a walk in one dispatch";
     }
-    return variant->arithmetic == OCTAVO_KERNEL_MATRIX ? matrix_refusal(snapshot) : NULL;
+    if (variant->arithmetic != OCTAVO_KERNEL_MATRIX) return NULL;
+    return octavo_kernel_walks_tiles(variant) ? octavo_tile_refusal(snapshot) : matrix_refusal(snapshot);
 }
 
 /* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. */

@@ -1,0 +1,68 @@
+// Part of prefill_tiles.comp: the tokens that are read from the f16 window, a block at a time.
+#ifndef OCTAVO_PREFILL_TILES_WINDOW_GLSL
+#define OCTAVO_PREFILL_TILES_WINDOW_GLSL
+
+// Where the tokens of the chunk lie; those that are not there are copies of the last one, and not seen.
+void place_window(octavo_tile_range window, uint first, uint count) {
+    [[dont_unroll]] for (uint n = lane; n < BLOCK; n += LANES) {
+        uint token;
+        window_words[n] = window_word(sequence, window, head, first + min(n, count - 1u), token);
+        window_tokens[n] = token;
+        key_scales[n] = 1.0;
+        value_scales[n] = 1.0;
+        value_logs[n] = 0.0;
+    }
+}
+
+// As the query's channels are ordered.
+void stage_window_keys() {
+    [[dont_unroll]] for (uint i = lane; i < BLOCK * (KEY_PAD / 4u); i += LANES) {
+        const uint token = i / (KEY_PAD / 4u), c = i % (KEY_PAD / 4u), at = window_words[token] + 2u * c;
+        const uint low = pool[at], high = pool[at + 1u];
+        halves[STAGE_AT + token * KEY_STRIDE + c] =
+            RAW_KEYS ? half4_of(low, high) : half4_of((low & 0xffffu) | (high << 16), (low >> 16) | (high & 0xffff0000u));
+    }
+}
+
+// Two channels of four tokens of the block, in the order of the weights.
+void stage_window_values() {
+    [[dont_unroll]] for (uint i = lane; i < (VALUE_PAD / 2u) * (BLOCK / 4u); i += LANES) {
+        const uint pair = i % (VALUE_PAD / 2u), quad = i / (VALUE_PAD / 2u);
+        uint words[4];
+        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+            uint bad;
+            words[j] = finite_pair(pool[window_words[4u * quad + j] + WINDOW_KEY_WORDS + pair], bad);
+            if (bad != 0u) {
+                atomicOr(shared_bad[quad >> 3], 1u << (4u * (quad & 7u) + j));
+            }
+        }
+        const uint second = RAW_VALUES ? 1u : 2u, third = RAW_VALUES ? 2u : 1u;
+        const uint at = STAGE_AT + 2u * pair * BLOCK_STRIDE + quad;
+        halves[at] = half4_of((words[0] & 0xffffu) | (words[second] << 16), (words[third] & 0xffffu) | (words[3] << 16));
+        halves[at + BLOCK_STRIDE] =
+            half4_of((words[0] >> 16) | (words[second] & 0xffff0000u), (words[third] >> 16) | (words[3] & 0xffff0000u));
+    }
+}
+
+void walk_window(octavo_tile_range window) {
+    [[dont_unroll]] for (uint done = 0u; done < window.count; done += BLOCK) {
+        const block_tokens tokens = block_tokens(OCTAVO_RUN_WINDOW, 0u, min(BLOCK, window.count - done));
+        block_number += 1u;
+        place_window(window, window.first + done, tokens.count);
+        clear_bad();
+        barrier();
+        stage_window_keys();
+        barrier();
+        score_block();
+        barrier();
+        stage_window_values();
+        weigh_block(tokens);
+        barrier();
+        if ((shared_bad[0] | shared_bad[1]) != 0u) {
+            poison_row(tokens);
+        }
+        add_values();
+        barrier();
+    }
+}
+#endif
