@@ -25,6 +25,7 @@
 #define OCTAVO_SPEC_BLOCK 24      /* tokens that are expanded at once: 16, 32 or 64 */
 #define OCTAVO_SPEC_ROW_TEAMS 25  /* subgroups that share out the rows; the others of the workgroup share the columns */
 #define OCTAVO_SPEC_HOLD_QUERY 26 /* 1: fragments of the query stay in registers */
+#define OCTAVO_SPEC_STEPS 27      /* of the channels of a query that is not held, unrolled: 1 or 2 */
 #define OCTAVO_SPEC_LOCAL_SIZE 253
 
 /* --- bindings, set 0 ------------------------------------------------------------------------------------------ */

@@ -24,6 +24,7 @@ layout(constant_id = OCTAVO_SPEC_LOGITS) const uint LOGITS = 0;
 layout(constant_id = OCTAVO_SPEC_BLOCK) const uint BLOCK = 16;
 layout(constant_id = OCTAVO_SPEC_ROW_TEAMS) const uint ROW_TEAMS = 1;
 layout(constant_id = OCTAVO_SPEC_HOLD_QUERY) const uint HOLD_QUERY = 0; // 1: its fragments stay in registers
+layout(constant_id = OCTAVO_SPEC_STEPS) const uint STEPS = 1;
 
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_words { uint pool[]; };
 layout(set = 0, binding = OCTAVO_WALK_LISTS, std430) readonly buffer list_words { uint lists[]; };
@@ -42,9 +43,13 @@ const uint TOKEN_TILES_ALL = BLOCK / MATRIX_N;
 const uint TOKEN_TILES = (TOKEN_TILES_ALL + COLUMN_TEAMS - 1u) / COLUMN_TEAMS;          // of scores of a subgroup
 const bool EVEN_TOKENS = TOKEN_TILES * COLUMN_TEAMS == TOKEN_TILES_ALL;
 const uint KEY_STEPS = KEY_PAD / MATRIX_K;
+const uint STEPS_AT_ONCE = HOLD_QUERY != 0u ? KEY_STEPS : STEPS; // more loads at once take more registers
+const bool PREFETCH = STEPS > 1u;
 const uint TOKEN_STEPS = BLOCK / MATRIX_K;
 const uint BLOCKS = OCTAVO_TILE_TOKENS / BLOCK;                                         // of a KV tile
-const uint ROW_LANES = LANES > ROWS ? LANES / ROWS : 1u;                                // neighbours that weigh a row
+// Neighbours in a subgroup that weigh a row; some subgroups may have none.
+const uint ROW_LANES = LANES / ROWS > SUBGROUP ? SUBGROUP : LANES > ROWS ? LANES / ROWS : 1u;
+const bool ALL_WEIGH = ROW_LANES * ROWS >= LANES;
 const uint LANE_QUADS = BLOCK / 4u > ROW_LANES ? BLOCK / 4u / ROW_LANES : 1u;           // quads of tokens of a lane
 const bool RAW_KEYS = KEY_BITS == 16u, RAW_VALUES = VALUE_BITS == 16u;                  // f16, not codes
 const uint KEY_GROUPS = KEY_PAD / 32u;
@@ -71,6 +76,10 @@ const uint HELD = HOLD_QUERY != 0u ? ROW_TILES * KEY_STEPS : 1u;
 shared half4 halves[WALK_END > CHUNK_END ? WALK_END : CHUNK_END];
 shared vec4 scores[ROWS * SCORE_STRIDE];
 shared float factors[ROWS];
+shared float row_scales[ROWS], row_means[ROWS]; // logit of one unit of a score; what the mean of K adds
+shared int row_positions[ROWS];
+shared uint row_flags[ROWS];                    // 1: sees no key by the mask
+shared uint share_words[OCTAVO_SHARE_WORDS];    // all that a share needs: registers are few
 shared float key_scales[BLOCK], value_scales[BLOCK], value_logs[BLOCK]; // of the tokens of a block; log2
 shared uint window_words[BLOCK], window_tokens[BLOCK];                  // where a window token lies; its position
 shared uint shared_rise;                                                // the last block in which a reference rose
@@ -86,32 +95,45 @@ uint lane, team, row_team, column_team, head;
 #include "lib/matrix_tile_products.glsl"
 #include "lib/share_list.glsl"
 
-octavo_sequence_record sequence;
-octavo_query_tile tile;
-
 // State of the row of this lane; the lanes of a row have parts of its sum.
 uint row, row_lane;
-int row_at; // position
-bool row_empty;
-float row_scale, row_mean, reference, running_sum;
+float reference, running_sum;
 // State of this subgroup.
 matrix_a query[HELD];                            // [row tile][step]
 matrix_c result[ROW_TILES * CHANNEL_TILES];      // [row tile][channel tile]
 uint block_number; // of all that this workgroup walked
 
+// --- the share ------------------------------------------------------------------------------------------------------------
+
+octavo_query_tile share_tile() {
+    return octavo_query_tile(share_words[4], share_words[5], share_words[6], share_words[7], share_words[8], 0u, 0u, 0u);
+}
+
+octavo_sequence_record share_sequence() {
+    return octavo_sequence_record(share_words[12], int(share_words[13]), share_words[14], share_words[15], share_words[16],
+                                  share_words[17], share_words[18], share_words[19], share_words[20], share_words[21],
+                                  share_words[22], share_words[23]);
+}
+
 // --- queries ----------------------------------------------------------------------------------------------------------
 
 uint query_word(uint of_row) {
-    return push.query_offset + (head * push.query_rows + sequence.row_base + tile.row_first + of_row) * push.query_row_words;
+    const uint first = share_sequence().row_base + share_tile().row_first;
+    return push.query_offset + (head * push.query_rows + first + of_row) * push.query_row_words;
 }
 
-void start_row() {
-    const bool exists = row < tile.row_count;
-    const uint at = query_word(exists ? row : 0u);
-    row_scale = exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_SCALE]) : 0.0;
-    row_mean = exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_MEAN]) : 0.0;
-    row_at = sequence.position + int((tile.row_first + row) / push.group);
-    row_empty = mask_row_is_empty(push.mask, row_at, sequence.key_count);
+void start_rows() {
+    const octavo_sequence_record sequence = share_sequence();
+    const octavo_query_tile tile = share_tile();
+    [[dont_unroll]] for (uint r = lane; r < ROWS; r += LANES) {
+        const bool exists = r < tile.row_count;
+        const uint at = query_word(exists ? r : 0u);
+        const int position = sequence.position + int((tile.row_first + r) / push.group);
+        row_scales[r] = exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_SCALE]) : 0.0;
+        row_means[r] = exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_MEAN]) : 0.0;
+        row_positions[r] = position;
+        row_flags[r] = mask_row_is_empty(push.mask, position, sequence.key_count) ? 1u : 0u;
+    }
     reference = LOWEST;
     running_sum = 0.0;
 }
@@ -122,7 +144,7 @@ void stage_query(uint first, const uint count, uint at, const uint stride) {
         const uint r = i / (count / 4u), c = i % (count / 4u);
         const uint word = query_word(r) + OCTAVO_ROW_HEADER_WORDS + first / 2u + 2u * c;
         half4 x = half4_of(0u, 0u);
-        if (r < tile.row_count) {
+        if (r < share_tile().row_count) {
             x = half4_of(scratch[word], scratch[word + 1u]);
         }
         halves[at + r * stride + c] = x;
@@ -139,19 +161,21 @@ void load_query() {
         return;
     }
     [[unroll]] for (uint chunk = 0u; chunk < 2u; ++chunk) {
-        barrier();
+        workgroup_barrier();
         stage_query(chunk * QUERY_CHUNK, QUERY_CHUNK, 0u, CHUNK_STRIDE);
-        barrier();
+        workgroup_barrier();
         [[unroll]] for (uint r = 0u; r < ROW_TILES; ++r) {
             [[unroll]] for (uint k = 0u; k < KEY_STEPS / 2u; ++k) {
                 LOAD_A(query[(r * KEY_STEPS + chunk * (KEY_STEPS / 2u) + k) % HELD], first_row(r) * CHUNK_STRIDE + k * (MATRIX_K / 4u), CHUNK_STRIDE);
             }
         }
     }
-    barrier();
+    workgroup_barrier();
 }
 
-// --- blocks of packed codes -----------------------------------------------------------------------------------------------
+// --- blocks -----------------------------------------------------------------------------------------------------------------
+
+// BLOCK tokens of a share, in packed pages or in a window.
 
 struct block_place {
     octavo_tile_range range;
@@ -168,20 +192,25 @@ bool is_hidden(block_place place) {
     if (place.range.kind != OCTAVO_RUN_EDGE) {
         return false;
     }
+    const octavo_sequence_record sequence = share_sequence();
+    const octavo_query_tile tile = share_tile();
     const int last = sequence.position + int((tile.row_first + tile.row_count - 1u) / push.group);
     const bool after = (push.mask.flags & OCTAVO_WALK_CAUSAL) != 0u && mask_empty_mode(push.mask) == 0u &&
                        token >= push.mask.prefix && int(token) > last;
     return after || token >= sequence.packed_end || token + BLOCK <= sequence.packed_begin;
 }
 
-// Moves on to a block that is not hidden, of a range that is no window; false: there is none.
+bool is_window(block_place place) {
+    return place.range.kind == OCTAVO_RUN_WINDOW;
+}
+
+// Moves on to a block that is not hidden; false: there is none.
 bool settle(inout block_place place, uint range_end) {
     [[dont_unroll]] while (place.range_index < range_end) {
-        if (place.range.kind != OCTAVO_RUN_WINDOW) {
-            [[dont_unroll]] for (; place.step < place.range.count * BLOCKS; ++place.step) {
-                if (!is_hidden(place)) {
-                    return true;
-                }
+        const uint steps = is_window(place) ? (place.range.count + BLOCK - 1u) / BLOCK : place.range.count * BLOCKS;
+        [[dont_unroll]] for (; place.step < steps; ++place.step) {
+            if (!is_hidden(place)) {
+                return true;
             }
         }
         place.range_index += 1u;
@@ -221,7 +250,7 @@ bool has_value_task(uint n) {
 }
 
 void load_keys(block_place place) {
-    if (RAW_KEYS) {
+    if (RAW_KEYS || is_window(place)) {
         return;
     }
     const uint base = tile_base(place) + first_in_tile(place);
@@ -344,16 +373,19 @@ void score_block() {
             [[unroll]] for (uint r = 0u; r < ROW_TILES; ++r) {
                 sums[r] = zero_c();
             }
-            [[unroll]] for (uint k = 0u; k < KEY_STEPS; ++k) {
-                matrix_b keys;
-                LOAD_B(keys, STAGE_AT + token_tile * MATRIX_N * KEY_STRIDE + k * (MATRIX_K / 4u), KEY_STRIDE);
-                [[unroll]] for (uint r = 0u; r < ROW_TILES; ++r) {
-                    if (HOLD_QUERY != 0u) {
-                        sums[r] = multiply_add(query[(r * KEY_STEPS + k) % HELD], keys, sums[r]);
-                    } else {
-                        matrix_a rows;
-                        LOAD_A(rows, QUERY_AT + first_row(r) * KEY_STRIDE + k * (MATRIX_K / 4u), KEY_STRIDE);
-                        sums[r] = multiply_add(rows, keys, sums[r]);
+            [[dont_unroll]] for (uint first = 0u; first < KEY_STEPS; first += STEPS_AT_ONCE) {
+                [[unroll]] for (uint j = 0u; j < STEPS_AT_ONCE; ++j) {
+                    const uint at = (first + j) * (MATRIX_K / 4u);
+                    matrix_b keys;
+                    LOAD_B(keys, STAGE_AT + token_tile * MATRIX_N * KEY_STRIDE + at, KEY_STRIDE);
+                    [[unroll]] for (uint r = 0u; r < ROW_TILES; ++r) {
+                        if (HOLD_QUERY != 0u) {
+                            sums[r] = multiply_add(query[(r * KEY_STEPS + j) % HELD], keys, sums[r]);
+                        } else {
+                            matrix_a rows;
+                            LOAD_A(rows, QUERY_AT + first_row(r) * KEY_STRIDE + at, KEY_STRIDE);
+                            sums[r] = multiply_add(rows, keys, sums[r]);
+                        }
                     }
                 }
             }
@@ -367,8 +399,9 @@ void score_block() {
 void add_values() {
     if (shared_rise == block_number) {
         [[unroll]] for (uint r = 0u; r < ROW_TILES; ++r) {
+            const matrix_c factor = load_factors(first_row(r));
             [[unroll]] for (uint c = 0u; c < CHANNEL_TILES; ++c) {
-                result[r * CHANNEL_TILES + c] = scale_rows(result[r * CHANNEL_TILES + c], first_row(r));
+                result[r * CHANNEL_TILES + c] = multiply_elements(result[r * CHANNEL_TILES + c], factor);
             }
         }
     }
@@ -390,6 +423,10 @@ void add_values() {
     }
 }
 
+bool weighs_row() {
+    return ALL_WEIGH || lane < ROW_LANES * ROWS;
+}
+
 // --- softmax ----------------------------------------------------------------------------------------------------------
 
 // The tokens of a block: OCTAVO_RUN_ kind, position of the first packed one, or the number of window tokens.
@@ -403,9 +440,12 @@ uint seen_quad(block_tokens tokens, uint quad) {
         return 15u;
     }
     const uint sees_empty = mask_empty_mode(push.mask) != 0u ? 15u : 0u;
+    const bool row_empty = row_flags[row] != 0u;
+    const int row_at = row_positions[row];
     if (tokens.kind == OCTAVO_RUN_EDGE) {
         const uint token = tokens.first + 4u * quad;
         const uint sees = row_empty ? sees_empty : mask_sees_four(push.mask, row_at, token);
+        const octavo_sequence_record sequence = share_sequence();
         return sees & mask_below(int(sequence.packed_end), token) & ~mask_below(int(sequence.packed_begin), token);
     }
     uint seen = 0u;
@@ -422,7 +462,7 @@ vec4 finish_logits(vec4 x) {
         const vec4 e = exp2(x * (2.0 * 1.44269504));
         x = push.softcap * (1.0 - 2.0 / (e + 1.0));
     }
-    if ((LOGITS & OCTAVO_LOGITS_UNIFORM) != 0u && row_empty && mask_empty_mode(push.mask) == 2u) {
+    if ((LOGITS & OCTAVO_LOGITS_UNIFORM) != 0u && row_flags[row] != 0u && mask_empty_mode(push.mask) == 2u) {
         x = vec4(0.0);
     }
     return x;
@@ -444,26 +484,49 @@ uint lane_quad(uint n) {
     return min(row_lane + ROW_LANES * n, BLOCK / 4u - 1u);
 }
 
-// Scores of the block to weights. A token that is seen and not finite poisons the row.
+// Logits of quad `quad` of the row.
+vec4 quad_logits(uint quad) {
+    return finish_logits(scores[row * SCORE_STRIDE + quad] * (row_scales[row] * four_of(0u, quad)) + row_means[row]);
+}
+
+// Logits in place of the scores of this lane, UNSEEN where the row does not see a token. A token that is seen and not finite
+// poisons the row.
+void hide_tokens(block_tokens tokens) {
+    [[dont_unroll]] for (uint quad = row_lane; quad < BLOCK / 4u; quad += ROW_LANES) {
+        vec4 x = quad_logits(quad);
+        const uint seen = seen_quad(tokens, quad);
+        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+            const bool sees = (seen & (1u << j)) != 0u, finite = (floatBitsToUint(x[j]) & 0x7f800000u) != 0x7f800000u;
+            running_sum += sees && !finite ? NOT_A_NUMBER : 0.0;
+            x[j] = sees && finite ? x[j] : UNSEEN;
+        }
+        scores[row * SCORE_STRIDE + quad] = x;
+    }
+}
+
+// Scores of the block to weights.
 void weigh_block(block_tokens tokens) {
     vec4 logits[LANE_QUADS];
-    float largest = UNSEEN;
+    float largest;
     const bool has_quad = row_lane < BLOCK / 4u;
-    [[unroll]] for (uint n = 0u; n < LANE_QUADS; ++n) {
-        const uint quad = lane_quad(n);
-        vec4 x = finish_logits(scores[row * SCORE_STRIDE + quad] * (row_scale * four_of(0u, quad)) + row_mean);
-        const bool all_finite = largest_of(floatBitsToUint(x) & 0x7fffffffu) < 0x7f800000u;
-        const uint seen = seen_quad(tokens, quad);
-        if (seen != 15u || !all_finite) {
-            [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-                const bool sees = (seen & (1u << j)) != 0u, finite = (floatBitsToUint(x[j]) & 0x7f800000u) != 0x7f800000u;
-                running_sum += sees && !finite ? NOT_A_NUMBER : 0.0;
-                x[j] = sees && finite ? x[j] : UNSEEN;
-            }
+    bool hidden = tokens.kind != OCTAVO_RUN_FULL;
+    [[dont_unroll]] for (uint attempt = 0u; attempt < 2u; ++attempt) { // the second one where a logit is not finite
+        if (hidden) {
+            hide_tokens(tokens);
         }
-        logits[n] = x;
-        const vec4 y = x + four_of(2u, quad);
-        largest = max(largest, max(max(y.x, y.y), max(y.z, y.w)));
+        uint bits = 0u; // of the largest magnitude
+        largest = UNSEEN;
+        [[unroll]] for (uint n = 0u; n < LANE_QUADS; ++n) {
+            const uint quad = lane_quad(n);
+            logits[n] = hidden ? scores[row * SCORE_STRIDE + quad] : quad_logits(quad);
+            bits = max(bits, largest_of(floatBitsToUint(logits[n]) & 0x7fffffffu));
+            const vec4 y = logits[n] + four_of(2u, quad);
+            largest = max(largest, max(max(y.x, y.y), max(y.z, y.w)));
+        }
+        if (hidden || bits < 0x7f800000u) {
+            break;
+        }
+        hidden = true;
     }
     largest = lanes_max(largest, ROW_LANES);
     float factor = 1.0;
@@ -505,46 +568,68 @@ void clear_bad() {
 
 // --- a share ------------------------------------------------------------------------------------------------------------
 
-void walk_packed(octavo_share share) {
-    const uint range_end = share.range_first + share.range_count;
+void walk_share() {
+    const uint range_end = share_words[2] + share_words[3];
     block_place place;
-    place.range_index = share.range_first;
+    place.range_index = share_words[2];
     place.step = 0u;
-    place.range = load_range(share.range_first);
-    bool is_block = share.range_count > 0u && settle(place, range_end);
-    if (is_block) {
+    place.range = load_range(place.range_index);
+    bool is_block = place.range_index < range_end && settle(place, range_end);
+    if (PREFETCH && is_block) {
         load_keys(place);
     }
     [[dont_unroll]] while (is_block) {
-        const block_tokens tokens = block_tokens(place.range.kind, place_token(place), BLOCK);
+        const bool window = is_window(place);
+        block_tokens tokens = block_tokens(place.range.kind, place_token(place), BLOCK);
         block_number += 1u;
-        store_keys(place);
-        load_values(place);
         clear_bad();
-        barrier();
+        if (window) {
+            tokens.count = min(BLOCK, place.range.count - place.step * BLOCK);
+            place_window(place.range, place.range.first + place.step * BLOCK, tokens.count);
+            workgroup_barrier();
+            stage_window_keys();
+        } else {
+            if (!PREFETCH) {
+                load_keys(place);
+            }
+            store_keys(place);
+            if (PREFETCH) {
+                load_values(place);
+            }
+        }
+        workgroup_barrier();
         score_block();
-        barrier();
-        store_values(place);
-        weigh_block(tokens);
+        workgroup_barrier();
+        if (window) {
+            stage_window_values();
+        } else {
+            if (!PREFETCH) {
+                load_values(place);
+            }
+            store_values(place);
+        }
+        if (weighs_row()) {
+            weigh_block(tokens);
+        }
         place.step += 1u;
-        is_block = settle(place, range_end);
-        barrier();
-        if (is_block) { // on their way during the products
+        is_block = settle(place, share_words[2] + share_words[3]);
+        workgroup_barrier();
+        if (PREFETCH && is_block) { // on their way during the products
             load_keys(place);
         }
-        if (RAW_VALUES && (shared_bad[0] | shared_bad[1]) != 0u) {
+        if ((RAW_VALUES || window) && weighs_row() && (shared_bad[0] | shared_bad[1]) != 0u) {
             poison_row(tokens);
         }
         add_values();
-        barrier();
+        workgroup_barrier();
     }
 }
 
 // Partial rows: [partial][head][row].
-void write_partial(uint partial) {
-    const uint partial_row = (partial * push.head_count + head) * ROWS;
+void write_partial() {
+    const uint partial_row = (share_words[1] * push.head_count + head) * ROWS;
     const float sum = lanes_sum(running_sum, ROW_LANES);
-    if (row_lane == 0u && row < tile.row_count) {
+    if (row_lane == 0u && weighs_row() && row < share_tile().row_count) {
         scratch[push.sum_offset + 2u * (partial_row + row)] = floatBitsToUint(reference > LOWEST ? reference : UNSEEN);
         scratch[push.sum_offset + 2u * (partial_row + row) + 1u] = floatBitsToUint(sum);
     }
@@ -564,7 +649,7 @@ void main() {
     team = team_of_lane();
     row_team = team / COLUMN_TEAMS;
     column_team = team % COLUMN_TEAMS;
-    row = lane / ROW_LANES;
+    row = min(lane / ROW_LANES, ROWS - 1u);
     row_lane = lane % ROW_LANES;
     head = gl_WorkGroupID.y;
     block_number = 0u;
@@ -574,22 +659,17 @@ void main() {
     uint begin, end;
     group_shares(gl_WorkGroupID.x, begin, end);
     [[dont_unroll]] for (uint n = begin; n < end; ++n) {
-        const octavo_share share = load_share(n);
-        tile = share.tile;
-        sequence = share.sequence;
-        start_row();
+        [[dont_unroll]] for (uint i = lane; i < OCTAVO_SHARE_WORDS; i += LANES) {
+            share_words[i] = lists[push.share_offset + n * OCTAVO_SHARE_WORDS + i];
+        }
+        workgroup_barrier();
+        start_rows();
         load_query();
         [[unroll]] for (uint i = 0u; i < ROW_TILES * CHANNEL_TILES; ++i) {
             result[i] = zero_c();
         }
-        walk_packed(share);
-        [[dont_unroll]] for (uint r = 0u; r < share.range_count; ++r) {
-            const octavo_tile_range window = load_range(share.range_first + r);
-            if (window.kind == OCTAVO_RUN_WINDOW) {
-                walk_window(window);
-            }
-        }
-        write_partial(share.partial);
-        barrier();
+        walk_share();
+        write_partial();
+        workgroup_barrier();
     }
 }

@@ -43,6 +43,7 @@ static void set_tiles(octavo_gpu_pipeline_info *info, const octavo_tile_numbers 
     set_constant(info, OCTAVO_SPEC_BLOCK, tiles->block);
     set_constant(info, OCTAVO_SPEC_ROW_TEAMS, tiles->row_teams);
     set_constant(info, OCTAVO_SPEC_HOLD_QUERY, tiles->hold_query);
+    set_constant(info, OCTAVO_SPEC_STEPS, tiles->steps);
 }
 
 uint32_t octavo_kernel_rotate_rows(uint32_t query_parts) {

@@ -21,6 +21,7 @@ typedef struct octavo_tile_numbers {
     uint32_t row_teams, column_teams; /* of the subgroups of a workgroup */
     uint32_t block;                   /* tokens that are expanded at once */
     uint32_t hold_query;              /* 1: in registers */
+    uint32_t steps;                   /* of a product that are unrolled where the query is not held */
 } octavo_tile_numbers;
 
 typedef struct octavo_kernel_tuning {

@@ -6,29 +6,33 @@
 
 /* One row of the table: how a workgroup is cut on a class of devices. */
 typedef struct tile_row {
-    uint32_t subgroup;     /* lanes wanted */
-    uint32_t row_teams;    /* subgroups along the rows, each with the rows of one matrix */
-    uint32_t column_teams; /* and along tokens and channels, with up to 128 channels; twice as many for more */
-    uint32_t block;        /* tokens that are expanded at once */
-    uint32_t hold_query;   /* in registers, with up to 128 channels */
-    uint32_t cores;        /* where the driver does not tell */
+    uint32_t subgroup;      /* lanes wanted */
+    uint32_t row_teams;     /* subgroups along the rows, each with the rows of one matrix */
+    uint32_t channel_tiles; /* matrices of outputs of a subgroup, at most: the others go to further subgroups */
+    uint32_t block;         /* tokens that are expanded at once */
+    uint32_t hold_query;    /* 1: in registers, up to 128 channels of it */
+    uint32_t steps;         /* 1: as few registers as can be; 2: loads ahead */
+    uint32_t cores;         /* where the driver does not tell */
     uint32_t shared_per_core, teams_per_core;
     uint64_t slice_work;
 } tile_row;
 
-/* A matrix of 16 x 128 outputs takes 64 registers of 32 lanes, the query as many on RDNA3 (whose f16 operands are there
- * twice) and half on others, of 256. Intel has 4 KiB of registers for a subgroup of 8 on Arc, which 8 x 128 outputs
- * would fill. The emulation has workgroups of 128 lanes, and llvmpipe's loops end (see kernel_tuning.c). */
-static const tile_row nvidia = {32u, 4u, 1u, 32u, 1u, 40u, 65536u, 12u, UINT64_C(1) << 34};
-static const tile_row amd = {32u, 4u, 1u, 32u, 1u, 40u, 65536u, 12u, UINT64_C(1) << 33};
-static const tile_row intel = {8u, 8u, 2u, 32u, 0u, 32u, 131072u, 32u, UINT64_C(1) << 31};
-static const tile_row software = {8u, 4u, 1u, 32u, 0u, 4u, UINT32_MAX, 16u, UINT64_C(1) << 26};
-static const tile_row other = {32u, 4u, 1u, 32u, 0u, 8u, 32768u, 4u, UINT64_C(1) << 29};
-static const tile_row emulated = {32u, 1u, 4u, 32u, 0u, 4u, 32768u, 4u, UINT64_C(1) << 26};
+/* Eight matrices of 16 x 16 outputs take 64 registers of 32 lanes, a held query of 128 channels as many on RDNA3 (whose
+ * f16 operands are there twice) and half on others, of 256. Intel's compiler has 128 registers, each value of a
+ * subgroup takes one also where it is the same in all lanes, and outputs are there twice when they change: two matrices
+ * are what it has room for. The emulation has workgroups of at most 128 lanes, and llvmpipe's loops end (see
+ * kernel_tuning.c). */
+static const tile_row nvidia = {32u, 4u, 8u, 32u, 1u, 2u, 40u, 65536u, 12u, UINT64_C(1) << 34};
+static const tile_row amd = {32u, 4u, 8u, 32u, 1u, 2u, 40u, 65536u, 12u, UINT64_C(1) << 33};
+static const tile_row intel = {8u, 8u, 2u, 32u, 0u, 1u, 32u, 131072u, 128u, UINT64_C(1) << 31};
+static const tile_row software = {8u, 4u, 16u, 32u, 0u, 1u, 4u, UINT32_MAX, 16u, UINT64_C(1) << 26};
+static const tile_row other = {32u, 4u, 4u, 32u, 0u, 1u, 8u, 32768u, 16u, UINT64_C(1) << 29};
+static const tile_row emulated = {32u, 1u, 8u, 32u, 0u, 1u, 4u, 32768u, 4u, UINT64_C(1) << 26};
 
 #define SOFTWARE_TILES_MAX 16u
 #define EMULATED_TILES_MAX 8u
-#define WIDE_CHANNELS 128u
+#define HELD_CHANNELS_MAX 128u
+#define COLUMN_TEAMS_MAX 16u
 
 static const octavo_gpu_matrix_shape emulated_product = {16u,
                                                          8u,
@@ -97,7 +101,7 @@ uint32_t octavo_tile_shared_bytes(const octavo_kernel_variant *variant, const oc
     uint32_t chunk = tuning->rows * (layout->key_dim_padded / 2u + 8u);
     if (tiles->hold_query == 0u) halves += tuning->rows * key_stride;
     if (tiles->hold_query != 0u && chunk > halves) halves = chunk;
-    uint32_t words = tuning->rows * (tiles->block + 4u + 1u) + 5u * tiles->block + 3u;
+    uint32_t words = tuning->rows * (tiles->block + 4u + 5u) + 5u * tiles->block + 3u + 32u; /* the share */
     if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += tuning->lanes;
     return 2u * halves + 4u * words;
 }
@@ -133,7 +137,7 @@ static bool step_down(octavo_kernel_tuning *tuning) {
         tuning->tiles.hold_query = 0u;
         return true;
     }
-    if (tuning->tiles.column_teams >= 4u) return false;
+    if (tuning->tiles.column_teams >= COLUMN_TEAMS_MAX) return false;
     set_teams(tuning, tuning->tiles.row_teams, tuning->tiles.column_teams * 2u);
     return true;
 }
@@ -150,13 +154,15 @@ bool octavo_tile_tune(const octavo_device_snapshot *snapshot, const octavo_kerne
     tuning->tiles.k = product->k;
     tuning->tiles.subgroup = is_emulated ? row->subgroup : subgroup_of(snapshot, row);
     tuning->tiles.block = row->block;
-    tuning->tiles.hold_query = layout->key_dim_padded <= WIDE_CHANNELS ? row->hold_query : 0u;
+    tuning->tiles.steps = row->steps;
+    tuning->tiles.hold_query = layout->key_dim_padded <= HELD_CHANNELS_MAX ? row->hold_query : 0u;
     tuning->subgroup_size = is_emulated ? 0u : tuning->tiles.subgroup;
     tuning->query_half = true;
     tuning->tokens = 1u; /* nothing here */
-    uint32_t column_teams = row->column_teams;
-    if (layout->value_dim_padded > WIDE_CHANNELS && column_teams < 4u) column_teams *= 2u;
-    while (tuning->tiles.subgroup * column_teams < product->m) column_teams *= 2u; /* a lane has one row */
+    uint32_t column_teams = 1u;
+    while (column_teams * row->channel_tiles * product->n < layout->value_dim_padded ||
+           tuning->tiles.subgroup * column_teams < product->m) /* a lane has one row */
+        column_teams *= 2u;
     set_teams(tuning, row->row_teams, column_teams);
     for (uint32_t i = 0; i < rung; ++i)
         if (!step_down(tuning)) return false;

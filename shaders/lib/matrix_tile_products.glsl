@@ -3,6 +3,10 @@
 #define OCTAVO_MATRIX_TILE_PRODUCTS_GLSL
 
 #ifdef OCTAVO_EMULATED_MATRIX
+void workgroup_barrier() {
+    barrier();
+}
+
 uint team_of_lane() {
     return gl_LocalInvocationID.x / SUBGROUP;
 }
@@ -60,12 +64,20 @@ void store_scores(matrix_c c, uint at, uint stride) {
     }
 }
 
-// Each row times its factor, factors[at] and on.
-matrix_c scale_rows(matrix_c c, uint at) {
+// factors[at] and on, each in all columns of its row.
+matrix_c load_factors(uint at) {
+    matrix_c c;
     [[dont_unroll]] for (uint i = 0u; i < ELEMENTS; ++i) {
-        c.x[i] *= factors[at + min(lane % SUBGROUP + SUBGROUP * i, MATRIX_M * MATRIX_N - 1u) / MATRIX_N];
+        c.x[i] = factors[at + min(lane % SUBGROUP + SUBGROUP * i, MATRIX_M * MATRIX_N - 1u) / MATRIX_N];
     }
     return c;
+}
+
+matrix_c multiply_elements(matrix_c a, matrix_c b) {
+    [[dont_unroll]] for (uint i = 0u; i < ELEMENTS; ++i) {
+        a.x[i] *= b.x[i];
+    }
+    return a;
 }
 
 // Rows to words of the scratch buffer.
@@ -101,6 +113,11 @@ float lanes_sum(float x, const uint count) {
     return sum;
 }
 #else
+void workgroup_barrier() {
+    controlBarrier(gl_ScopeWorkgroup, gl_ScopeWorkgroup, gl_StorageSemanticsShared,
+                   gl_SemanticsAcquireRelease | gl_SemanticsMakeAvailable | gl_SemanticsMakeVisible);
+}
+
 uint team_of_lane() {
     return gl_SubgroupID;
 }
@@ -131,13 +148,15 @@ matrix_c multiply_add(matrix_a a, matrix_b b, matrix_c c) {
 }
 
 void store_scores(matrix_c c, uint at, uint stride) {
-    coopMatStore(c, scores, at, stride, gl_CooperativeMatrixLayoutRowMajor);
+    store_c(scores[at], c, gl_CooperativeMatrixLayoutRowMajor, stride, NON_PRIVATE);
 }
 
-matrix_c scale_rows(matrix_c c, uint at) {
-    matrix_c factor; // all columns are the same one
-    coopMatLoad(factor, factors, at, 0u, gl_CooperativeMatrixLayoutColumnMajor);
-    return c * factor;
+matrix_c load_factors(uint at) {
+    return load_c(factors[at], gl_CooperativeMatrixLayoutColumnMajor, 0u, NON_PRIVATE); // all columns are the same one
+}
+
+matrix_c multiply_elements(matrix_c a, matrix_c b) {
+    return a * b;
 }
 
 void store_output(matrix_c c, uint at, uint stride) {

@@ -36,8 +36,20 @@ struct matrix_c {
 #define matrix_a coopmat<float16_t, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA>
 #define matrix_b coopmat<float16_t, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB>
 #define matrix_c coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>
+// As coopMatLoad and coopMatStore, but that shared memory is made visible by barriers alone: glslang has each access do that,
+// which is a fence for Intel's compiler.
+#extension GL_EXT_spirv_intrinsics : require
+#define NON_PRIVATE 32u
+spirv_instruction(extensions = ["SPV_KHR_cooperative_matrix"], capabilities = [6022], id = 4457)
+matrix_a load_a(spirv_by_reference half4 at, int order, uint stride, spirv_literal uint access);
+spirv_instruction(extensions = ["SPV_KHR_cooperative_matrix"], capabilities = [6022], id = 4457)
+matrix_b load_b(spirv_by_reference half4 at, int order, uint stride, spirv_literal uint access);
+spirv_instruction(extensions = ["SPV_KHR_cooperative_matrix"], capabilities = [6022], id = 4457)
+matrix_c load_c(spirv_by_reference float at, int order, uint stride, spirv_literal uint access);
+spirv_instruction(extensions = ["SPV_KHR_cooperative_matrix"], capabilities = [6022], id = 4458)
+void store_c(spirv_by_reference vec4 at, matrix_c c, int order, uint stride, spirv_literal uint access);
 // Rows of A and columns of B lie in a row in shared memory.
-#define LOAD_A(a, at, stride) coopMatLoad(a, halves, at, stride, gl_CooperativeMatrixLayoutRowMajor)
-#define LOAD_B(b, at, stride) coopMatLoad(b, halves, at, stride, gl_CooperativeMatrixLayoutColumnMajor)
+#define LOAD_A(a, at, stride) a = load_a(halves[at], gl_CooperativeMatrixLayoutRowMajor, stride, NON_PRIVATE)
+#define LOAD_B(b, at, stride) b = load_b(halves[at], gl_CooperativeMatrixLayoutColumnMajor, stride, NON_PRIVATE)
 #endif
 #endif

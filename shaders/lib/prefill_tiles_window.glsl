@@ -1,4 +1,4 @@
-// Part of prefill_tiles.comp: the tokens that are read from the f16 window, a block at a time.
+// Part of prefill_tiles.comp: the tokens that are read from the f16 window.
 #ifndef OCTAVO_PREFILL_TILES_WINDOW_GLSL
 #define OCTAVO_PREFILL_TILES_WINDOW_GLSL
 
@@ -6,7 +6,7 @@
 void place_window(octavo_tile_range window, uint first, uint count) {
     [[dont_unroll]] for (uint n = lane; n < BLOCK; n += LANES) {
         uint token;
-        window_words[n] = window_word(sequence, window, head, first + min(n, count - 1u), token);
+        window_words[n] = window_word(share_sequence(), window, head, first + min(n, count - 1u), token);
         window_tokens[n] = token;
         key_scales[n] = 1.0;
         value_scales[n] = 1.0;
@@ -41,28 +41,6 @@ void stage_window_values() {
         halves[at] = half4_of((words[0] & 0xffffu) | (words[second] << 16), (words[third] & 0xffffu) | (words[3] << 16));
         halves[at + BLOCK_STRIDE] =
             half4_of((words[0] >> 16) | (words[second] & 0xffff0000u), (words[third] >> 16) | (words[3] & 0xffff0000u));
-    }
-}
-
-void walk_window(octavo_tile_range window) {
-    [[dont_unroll]] for (uint done = 0u; done < window.count; done += BLOCK) {
-        const block_tokens tokens = block_tokens(OCTAVO_RUN_WINDOW, 0u, min(BLOCK, window.count - done));
-        block_number += 1u;
-        place_window(window, window.first + done, tokens.count);
-        clear_bad();
-        barrier();
-        stage_window_keys();
-        barrier();
-        score_block();
-        barrier();
-        stage_window_values();
-        weigh_block(tokens);
-        barrier();
-        if ((shared_bad[0] | shared_bad[1]) != 0u) {
-            poison_row(tokens);
-        }
-        add_values();
-        barrier();
     }
 }
 #endif
