@@ -215,7 +215,7 @@ START_TEST(tiles_are_for_prefill) {
         ck_assert_msg(place_in_order(&device, OCTAVO_PHASE_PREFILL, "prefill_tiles_emulated") == UINT32_MAX, "%s",
                       name);
     }
-    usable_device rdna3, arc, hopper;
+    usable_device rdna3, arc, hopper, software;
     ck_assert(fabricate_usable_device(FABRICATED_RDNA3, &rdna3) &&
               fabricate_usable_device(FABRICATED_INTEL_DG2, &arc) &&
               fabricate_usable_device(FABRICATED_HOPPER, &hopper));
@@ -223,6 +223,15 @@ START_TEST(tiles_are_for_prefill) {
     ck_assert_uint_eq(place_in_order(&arc, OCTAVO_PHASE_PREFILL, "prefill_tiles"), 0u);
     ck_assert_uint_lt(place_in_order(&hopper, OCTAVO_PHASE_PREFILL, "prefill_tiles"),
                       place_in_order(&hopper, OCTAVO_PHASE_PREFILL, "int8_subgroup"));
+    /* a processor has no matrix units, whatever its driver offers */
+    ck_assert(fabricate_usable_device(FABRICATED_LAVAPIPE, &software));
+    software.snapshot.matrix_shapes[0] = hopper.snapshot.matrix_shapes[0];
+    software.snapshot.matrix_shapes[0].m = software.snapshot.matrix_shapes[0].k = 8u;
+    software.snapshot.matrix_shape_count = 1u;
+    software.snapshot.subgroup_operations |= VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+    software.capabilities |= MATRIX_CAPABILITIES;
+    uint32_t last = place_in_order(&software, OCTAVO_PHASE_PREFILL, "prefill_tiles");
+    ck_assert(last != UINT32_MAX && last > place_in_order(&software, OCTAVO_PHASE_PREFILL, "f32_shared"));
 }
 END_TEST
 
