@@ -105,14 +105,18 @@ uint block_number; // of all that this workgroup walked
 
 // --- the share ------------------------------------------------------------------------------------------------------------
 
+uint share_word(uint i) {
+    return GET(share_words[i]);
+}
+
 octavo_query_tile share_tile() {
-    return octavo_query_tile(share_words[4], share_words[5], share_words[6], share_words[7], share_words[8], 0u, 0u, 0u);
+    return octavo_query_tile(share_word(4u), share_word(5u), share_word(6u), share_word(7u), share_word(8u), 0u, 0u, 0u);
 }
 
 octavo_sequence_record share_sequence() {
-    return octavo_sequence_record(share_words[12], int(share_words[13]), share_words[14], share_words[15], share_words[16],
-                                  share_words[17], share_words[18], share_words[19], share_words[20], share_words[21],
-                                  share_words[22], share_words[23]);
+    return octavo_sequence_record(share_word(12u), int(share_word(13u)), share_word(14u), share_word(15u), share_word(16u),
+                                  share_word(17u), share_word(18u), share_word(19u), share_word(20u), share_word(21u),
+                                  share_word(22u), share_word(23u));
 }
 
 // --- queries ----------------------------------------------------------------------------------------------------------
@@ -129,10 +133,10 @@ void start_rows() {
         const bool exists = r < tile.row_count;
         const uint at = query_word(exists ? r : 0u);
         const int position = sequence.position + int((tile.row_first + r) / push.group);
-        row_scales[r] = exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_SCALE]) : 0.0;
-        row_means[r] = exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_MEAN]) : 0.0;
-        row_positions[r] = position;
-        row_flags[r] = mask_row_is_empty(push.mask, position, sequence.key_count) ? 1u : 0u;
+        PUT(row_scales[r], exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_SCALE]) : 0.0);
+        PUT(row_means[r], exists ? uintBitsToFloat(scratch[at + OCTAVO_QUERY_MEAN]) : 0.0);
+        PUT(row_positions[r], position);
+        PUT(row_flags[r], mask_row_is_empty(push.mask, position, sequence.key_count) ? 1u : 0u);
     }
     reference = LOWEST;
     running_sum = 0.0;
@@ -147,7 +151,7 @@ void stage_query(uint first, const uint count, uint at, const uint stride) {
         if (r < share_tile().row_count) {
             x = half4_of(scratch[word], scratch[word + 1u]);
         }
-        halves[at + r * stride + c] = x;
+        PUT(halves[at + r * stride + c], x);
     }
 }
 
@@ -166,7 +170,8 @@ void load_query() {
         workgroup_barrier();
         [[unroll]] for (uint r = 0u; r < ROW_TILES; ++r) {
             [[unroll]] for (uint k = 0u; k < KEY_STEPS / 2u; ++k) {
-                LOAD_A(query[(r * KEY_STEPS + chunk * (KEY_STEPS / 2u) + k) % HELD], first_row(r) * CHUNK_STRIDE + k * (MATRIX_K / 4u), CHUNK_STRIDE);
+                LOAD_A(query[(r * KEY_STEPS + chunk * (KEY_STEPS / 2u) + k) % HELD],
+                       first_row(r) * CHUNK_STRIDE + k * (MATRIX_K / 4u), CHUNK_STRIDE);
             }
         }
     }
@@ -265,7 +270,7 @@ void score_block() {
 }
 
 void add_values() {
-    if (shared_rise == block_number) {
+    if (GET(shared_rise) == block_number) {
         [[unroll]] for (uint r = 0u; r < ROW_TILES; ++r) {
             const matrix_c factor = load_factors(first_row(r));
             [[unroll]] for (uint c = 0u; c < CHANNEL_TILES; ++c) {
@@ -297,9 +302,9 @@ void add_values() {
 // --- a share ------------------------------------------------------------------------------------------------------------
 
 void walk_share() {
-    const uint range_end = share_words[2] + share_words[3];
+    const uint range_end = share_word(2u) + share_word(3u);
     block_place place;
-    place.range_index = share_words[2];
+    place.range_index = share_word(2u);
     place.step = 0u;
     place.range = load_range(place.range_index);
     bool is_block = place.range_index < range_end && settle(place, range_end);
@@ -340,12 +345,12 @@ void walk_share() {
             weigh_block(tokens);
         }
         place.step += 1u;
-        is_block = settle(place, share_words[2] + share_words[3]);
+        is_block = settle(place, share_word(2u) + share_word(3u));
         workgroup_barrier();
         if (PREFETCH && is_block) { // on their way during the products
             load_keys(place);
         }
-        if ((RAW_VALUES || window) && weighs_row() && (shared_bad[0] | shared_bad[1]) != 0u) {
+        if ((RAW_VALUES || window) && weighs_row() && (GET(shared_bad[0]) | GET(shared_bad[1])) != 0u) {
             poison_row(tokens);
         }
         add_values();
@@ -355,7 +360,7 @@ void walk_share() {
 
 // Partial rows: [partial][head][row].
 void write_partial() {
-    const uint partial_row = (share_words[1] * push.head_count + head) * ROWS;
+    const uint partial_row = (share_word(1u) * push.head_count + head) * ROWS;
     const float sum = lanes_sum(running_sum, ROW_LANES);
     if (row_lane == 0u && weighs_row() && row < share_tile().row_count) {
         scratch[push.sum_offset + 2u * (partial_row + row)] = floatBitsToUint(reference > LOWEST ? reference : UNSEEN);
@@ -365,8 +370,8 @@ void write_partial() {
         [[unroll]] for (uint c = 0u; c < CHANNEL_TILES; ++c) {
             const uint channel_tile = column_team * CHANNEL_TILES + c;
             if (EVEN_CHANNELS || channel_tile < CHANNEL_TILES_ALL) {
-                store_output(result[r * CHANNEL_TILES + c],
-                             push.output_offset + (partial_row + first_row(r)) * VALUE_PAD + channel_tile * MATRIX_N, VALUE_PAD);
+                const uint at = push.output_offset + (partial_row + first_row(r)) * VALUE_PAD;
+                store_output(result[r * CHANNEL_TILES + c], at + channel_tile * MATRIX_N, VALUE_PAD);
             }
         }
     }
@@ -382,13 +387,13 @@ void main() {
     head = gl_WorkGroupID.y;
     block_number = 0u;
     if (lane == 0u) {
-        shared_rise = 0u;
+        PUT(shared_rise, 0u);
     }
     uint begin, end;
     group_shares(gl_WorkGroupID.x, begin, end);
     [[dont_unroll]] for (uint n = begin; n < end; ++n) {
         [[dont_unroll]] for (uint i = lane; i < OCTAVO_SHARE_WORDS; i += LANES) {
-            share_words[i] = lists[push.share_offset + n * OCTAVO_SHARE_WORDS + i];
+            PUT(share_words[i], lists[push.share_offset + n * OCTAVO_SHARE_WORDS + i]);
         }
         workgroup_barrier();
         start_rows();

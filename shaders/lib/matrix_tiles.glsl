@@ -25,6 +25,8 @@ struct matrix_c {
 };
 #define LOAD_A(a, at, stride) a = uvec2(at, stride)
 #define LOAD_B(b, at, stride) b = uvec2(at, stride)
+#define GET(at) (at)
+#define PUT(at, x) at = x
 #else
 #pragma use_vulkan_memory_model
 #extension GL_KHR_memory_scope_semantics : require
@@ -36,8 +38,8 @@ struct matrix_c {
 #define matrix_a coopmat<float16_t, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA>
 #define matrix_b coopmat<float16_t, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB>
 #define matrix_c coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>
-// As coopMatLoad and coopMatStore, but that shared memory is made visible by barriers alone: glslang has each access do that,
-// which is a fence for Intel's compiler.
+// Shared memory is made visible by workgroup_barrier alone. glslang has each access do that, which is a fence for Intel's
+// compiler and a wait for AMD's: so these instructions take its place, coopMatLoad's and coopMatStore's too.
 #extension GL_EXT_spirv_intrinsics : require
 #define NON_PRIVATE 32u
 spirv_instruction(extensions = ["SPV_KHR_cooperative_matrix"], capabilities = [6022], id = 4457)
@@ -48,6 +50,18 @@ spirv_instruction(extensions = ["SPV_KHR_cooperative_matrix"], capabilities = [6
 matrix_c load_c(spirv_by_reference float at, int order, uint stride, spirv_literal uint access);
 spirv_instruction(extensions = ["SPV_KHR_cooperative_matrix"], capabilities = [6022], id = 4458)
 void store_c(spirv_by_reference vec4 at, matrix_c c, int order, uint stride, spirv_literal uint access);
+#define SHARED_ACCESS(type)                                                  \
+    spirv_instruction(id = 61)                                               \
+    type get_shared(spirv_by_reference type at, spirv_literal uint access);  \
+    spirv_instruction(id = 62)                                               \
+    void put_shared(spirv_by_reference type at, type x, spirv_literal uint access);
+SHARED_ACCESS(float)
+SHARED_ACCESS(int)
+SHARED_ACCESS(uint)
+SHARED_ACCESS(vec4)
+SHARED_ACCESS(half4)
+#define GET(at) get_shared(at, NON_PRIVATE)
+#define PUT(at, x) put_shared(at, x, NON_PRIVATE)
 // Rows of A and columns of B lie in a row in shared memory.
 #define LOAD_A(a, at, stride) a = load_a(halves[at], gl_CooperativeMatrixLayoutRowMajor, stride, NON_PRIVATE)
 #define LOAD_B(b, at, stride) b = load_b(halves[at], gl_CooperativeMatrixLayoutColumnMajor, stride, NON_PRIVATE)

@@ -17,8 +17,8 @@ uint seen_quad(block_tokens tokens, uint quad) {
         return 15u;
     }
     const uint sees_empty = mask_empty_mode(push.mask) != 0u ? 15u : 0u;
-    const bool row_empty = row_flags[row] != 0u;
-    const int row_at = row_positions[row];
+    const bool row_empty = GET(row_flags[row]) != 0u;
+    const int row_at = GET(row_positions[row]);
     if (tokens.kind == OCTAVO_RUN_EDGE) {
         const uint token = tokens.first + 4u * quad;
         const uint sees = row_empty ? sees_empty : mask_sees_four(push.mask, row_at, token);
@@ -28,7 +28,7 @@ uint seen_quad(block_tokens tokens, uint quad) {
     uint seen = 0u;
     [[dont_unroll]] for (uint j = 0u; j < 4u; ++j) {
         const uint n = 4u * quad + j;
-        const bool sees = row_empty ? sees_empty != 0u : mask_sees(push.mask, row_at, window_tokens[n]);
+        const bool sees = row_empty ? sees_empty != 0u : mask_sees(push.mask, row_at, GET(window_tokens[n]));
         seen |= n < tokens.count && sees ? 1u << j : 0u;
     }
     return seen;
@@ -39,18 +39,26 @@ vec4 finish_logits(vec4 x) {
         const vec4 e = exp2(x * (2.0 * 1.44269504));
         x = push.softcap * (1.0 - 2.0 / (e + 1.0));
     }
-    if ((LOGITS & OCTAVO_LOGITS_UNIFORM) != 0u && row_flags[row] != 0u && mask_empty_mode(push.mask) == 2u) {
+    if ((LOGITS & OCTAVO_LOGITS_UNIFORM) != 0u && GET(row_flags[row]) != 0u && mask_empty_mode(push.mask) == 2u) {
         x = vec4(0.0);
     }
     return x;
 }
 
-vec4 four_of(const uint which, uint quad) {
-    vec4 x;
-    [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-        x[j] = which == 0u ? key_scales[4u * quad + j] : which == 1u ? value_scales[4u * quad + j] : value_logs[4u * quad + j];
-    }
-    return x;
+// Of the four tokens of a quad: the scales of their keys and values, and the latter's logarithms.
+vec4 four_key_scales(uint quad) {
+    return vec4(GET(key_scales[4u * quad]), GET(key_scales[4u * quad + 1u]), GET(key_scales[4u * quad + 2u]),
+                GET(key_scales[4u * quad + 3u]));
+}
+
+vec4 four_value_scales(uint quad) {
+    return vec4(GET(value_scales[4u * quad]), GET(value_scales[4u * quad + 1u]), GET(value_scales[4u * quad + 2u]),
+                GET(value_scales[4u * quad + 3u]));
+}
+
+vec4 four_value_logs(uint quad) {
+    return vec4(GET(value_logs[4u * quad]), GET(value_logs[4u * quad + 1u]), GET(value_logs[4u * quad + 2u]),
+                GET(value_logs[4u * quad + 3u]));
 }
 
 uint largest_of(uvec4 x) {
@@ -63,7 +71,8 @@ uint lane_quad(uint n) {
 
 // Logits of quad `quad` of the row.
 vec4 quad_logits(uint quad) {
-    return finish_logits(scores[row * SCORE_STRIDE + quad] * (row_scales[row] * four_of(0u, quad)) + row_means[row]);
+    const vec4 scale = GET(row_scales[row]) * four_key_scales(quad);
+    return finish_logits(GET(scores[row * SCORE_STRIDE + quad]) * scale + GET(row_means[row]));
 }
 
 // Logits in place of the scores of this lane, UNSEEN where the row does not see a token. A token that is seen and not finite
@@ -77,7 +86,7 @@ void hide_tokens(block_tokens tokens) {
             running_sum += sees && !finite ? NOT_A_NUMBER : 0.0;
             x[j] = sees && finite ? x[j] : UNSEEN;
         }
-        scores[row * SCORE_STRIDE + quad] = x;
+        PUT(scores[row * SCORE_STRIDE + quad], x);
     }
 }
 
@@ -95,9 +104,9 @@ void weigh_block(block_tokens tokens) {
         largest = UNSEEN;
         [[unroll]] for (uint n = 0u; n < LANE_QUADS; ++n) {
             const uint quad = lane_quad(n);
-            logits[n] = hidden ? scores[row * SCORE_STRIDE + quad] : quad_logits(quad);
+            logits[n] = hidden ? GET(scores[row * SCORE_STRIDE + quad]) : quad_logits(quad);
             bits = max(bits, largest_of(floatBitsToUint(logits[n]) & 0x7fffffffu));
-            const vec4 y = logits[n] + four_of(2u, quad);
+            const vec4 y = logits[n] + four_value_logs(quad);
             largest = max(largest, max(max(y.x, y.y), max(y.z, y.w)));
         }
         if (hidden || bits < 0x7f800000u) {
@@ -111,17 +120,17 @@ void weigh_block(block_tokens tokens) {
         factor = exp2(reference - (largest - REST));
         reference = largest - REST;
         running_sum *= factor;
-        shared_rise = block_number;
+        PUT(shared_rise, block_number);
     }
     if (row_lane == 0u) {
-        factors[row] = factor;
+        PUT(factors[row], factor);
     }
     if (has_quad) {
         [[unroll]] for (uint n = 0u; n < LANE_QUADS; ++n) {
             const uint quad = lane_quad(n);
-            const vec4 p = exp2(logits[n] - reference), weights = p * four_of(1u, quad);
+            const vec4 p = exp2(logits[n] - reference), weights = p * four_value_scales(quad);
             running_sum += (p.x + p.y) + (p.z + p.w);
-            halves[WEIGHTS_AT + row * BLOCK_STRIDE + quad] = half4_from(RAW_VALUES ? weights : weights.xzyw);
+            PUT(halves[WEIGHTS_AT + row * BLOCK_STRIDE + quad], half4_from(RAW_VALUES ? weights : weights.xzyw));
         }
     }
 }
@@ -129,7 +138,7 @@ void weigh_block(block_tokens tokens) {
 // Rows that see a token whose V is not finite.
 void poison_row(block_tokens tokens) {
     [[dont_unroll]] for (uint quad = row_lane; quad < BLOCK / 4u; quad += ROW_LANES) {
-        if ((seen_quad(tokens, quad) & (shared_bad[quad >> 3] >> (4u * (quad & 7u)))) != 0u) {
+        if ((seen_quad(tokens, quad) & (GET(shared_bad[quad >> 3]) >> (4u * (quad & 7u)))) != 0u) {
             running_sum = NOT_A_NUMBER;
         }
     }
@@ -137,7 +146,7 @@ void poison_row(block_tokens tokens) {
 
 void clear_bad() {
     if (lane < 2u) {
-        shared_bad[lane] = 0u;
+        PUT(shared_bad[lane], 0u);
     }
 }
 #endif

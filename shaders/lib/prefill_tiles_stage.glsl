@@ -29,7 +29,8 @@ void load_keys(block_place place) {
     [[unroll]] for (uint n = 0u; n < KEY_TASKS; ++n) {
         const uint i = key_task(n);
         [[unroll]] for (uint w = 0u; w < KEY_BITS; ++w) {
-            key_words[(n * KEY_BITS + w) % KEY_WORDS] = pool[base + tile_word(OCTAVO_TILE_TOKENS, i % BLOCK, i / BLOCK * KEY_BITS + w)];
+            key_words[(n * KEY_BITS + w) % KEY_WORDS] =
+                pool[base + tile_word(OCTAVO_TILE_TOKENS, i % BLOCK, i / BLOCK * KEY_BITS + w)];
         }
     }
 }
@@ -55,6 +56,19 @@ half4 levels(const uint bits, uint codes) {
     return half4_of(halves_less((even << 2) | 0x5c005c00u, zero), halves_less((odd << 2) | 0x5c005c00u, zero));
 }
 
+// Levels 4 c .. 4 c + 3 of group n of this lane.
+half4 key_levels(uint n, const uint c) {
+    const uint w = n * KEY_BITS;
+    return levels(KEY_BITS, codes_of(KEY_BITS, c, key_words[w % KEY_WORDS], key_words[(w + 1u) % KEY_WORDS],
+                                     key_words[(w + 2u) % KEY_WORDS], key_words[(w + 3u) % KEY_WORDS]));
+}
+
+half4 value_levels(uint n, const uint c) {
+    const uint w = n * VALUE_BITS;
+    return levels(VALUE_BITS, codes_of(VALUE_BITS, c, value_words[w % VALUE_WORDS], value_words[(w + 1u) % VALUE_WORDS],
+                                       value_words[(w + 2u) % VALUE_WORDS], value_words[(w + 3u) % VALUE_WORDS]));
+}
+
 bool half_is_finite(uint h) {
     return (h & 0x7c00u) != 0x7c00u;
 }
@@ -67,24 +81,22 @@ void store_keys(block_place place) {
         const bool bad_key = !RAW_KEYS && !half_is_finite(word), bad_value = !RAW_VALUES && !half_is_finite(word >> 16);
         const vec2 scale = unpackHalf2x16(word);
         const float value_scale = RAW_VALUES ? 1.0 : bad_value ? 0.0 : max(scale.y, 0.0);
-        key_scales[i] = bad_key || bad_value ? NOT_A_NUMBER : RAW_KEYS ? 1.0 : scale.x;
-        value_scales[i] = value_scale;
-        value_logs[i] = max(log2(value_scale), -32.0);
+        PUT(key_scales[i], bad_key || bad_value ? NOT_A_NUMBER : RAW_KEYS ? 1.0 : scale.x);
+        PUT(value_scales[i], value_scale);
+        PUT(value_logs[i], max(log2(value_scale), -32.0));
     }
     [[unroll]] for (uint n = 0u; n < KEY_TASKS; ++n) {
         const uint i = key_task(n), token = i % BLOCK, group = i / BLOCK;
-        const uint at = STAGE_AT + token * KEY_STRIDE + 8u * group, word = 16u * group;
+        const uint at = STAGE_AT + token * KEY_STRIDE + 8u * group;
         if (!has_key_task(n)) {
             continue;
         }
         [[unroll]] for (uint c = 0u; c < 8u; ++c) {
             if (RAW_KEYS) {
-                halves[at + c] = half4_of(pool[base + tile_word(OCTAVO_TILE_TOKENS, token, word + 2u * c)],
-                                          pool[base + tile_word(OCTAVO_TILE_TOKENS, token, word + 2u * c + 1u)]);
+                const uint low = base + tile_word(OCTAVO_TILE_TOKENS, token, 16u * group + 2u * c);
+                PUT(halves[at + c], half4_of(pool[low], pool[low + tile_word(OCTAVO_TILE_TOKENS, 0u, 1u)]));
             } else {
-                const uint w = n * KEY_BITS;
-                halves[at + c] = levels(KEY_BITS, codes_of(KEY_BITS, c, key_words[w % KEY_WORDS], key_words[(w + 1u) % KEY_WORDS],
-                                                           key_words[(w + 2u) % KEY_WORDS], key_words[(w + 3u) % KEY_WORDS]));
+                PUT(halves[at + c], key_levels(n, c));
             }
         }
     }
@@ -105,7 +117,7 @@ void store_raw_values(uint at, uint quad, uint low, uint high) {
     if ((bad_low | bad_high) != 0u) {
         atomicOr(shared_bad[quad >> 3], (bad_low | (bad_high << 2)) << (4u * (quad & 7u)));
     }
-    halves[at] = half4_of(low, high);
+    PUT(halves[at], half4_of(low, high));
 }
 
 void store_values(block_place place) {
@@ -118,17 +130,13 @@ void store_values(block_place place) {
         }
         if (RAW_VALUES) {
             [[dont_unroll]] for (uint c = 0u; c < min(BLOCK, 32u) / 4u; ++c) {
-                const uint word = first / 2u + 16u * group + 2u * c;
-                store_raw_values(at + c, 8u * group + c, pool[base + tile_word(VALUE_PAD, channel, word)],
-                                 pool[base + tile_word(VALUE_PAD, channel, word + 1u)]);
+                const uint low = base + tile_word(VALUE_PAD, channel, first / 2u + 16u * group + 2u * c);
+                store_raw_values(at + c, 8u * group + c, pool[low], pool[low + tile_word(VALUE_PAD, 0u, 1u)]);
             }
         } else {
-            const uint w = n * VALUE_BITS;
             [[unroll]] for (uint c = 0u; c < 8u; ++c) {
                 if (BLOCK >= 32u || c / (BLOCK / 4u) == first % 32u / BLOCK) { // the quads of the block
-                    halves[at + c % (BLOCK >= 32u ? 8u : BLOCK / 4u)] =
-                        levels(VALUE_BITS, codes_of(VALUE_BITS, c, value_words[w % VALUE_WORDS], value_words[(w + 1u) % VALUE_WORDS],
-                                                    value_words[(w + 2u) % VALUE_WORDS], value_words[(w + 3u) % VALUE_WORDS]));
+                    PUT(halves[at + c % (BLOCK >= 32u ? 8u : BLOCK / 4u)], value_levels(n, c));
                 }
             }
         }

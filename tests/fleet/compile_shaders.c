@@ -3,10 +3,10 @@
  * Compiles compute shaders with one device's own compiler and prints a line of tab-separated values for each. Without
  * MODULE (see fleet_list.h for its spelling) it compiles what the library would run on this device.
  * With --values it prints instead, as JSON, how many instructions the chosen decode walks take for each cached value.
- * With --matrix it compiles the walks with matrix units, and fails also where the assembly of one has no instruction of
- * them; a device without such walks ends it with 4.
- * A job's number goes to stderr before it starts, so that a script can go on with --from after a compiler crashed.
- * Exit: 0 every job compiled and no chosen one spills, 1 one did not, 2 usage, 3 no device, 4 no matrix units. */
+ * With --matrix it compiles the walks of prefill with matrix units, and fails also where the assembly of one has no
+ * instruction of them; a device without such walks ends it with 4. A job's number goes to stderr before it starts, so
+ * that a script can go on with --from after a compiler crashed. Exit: 0 every job compiled and no chosen one spills, 1
+ * one did not, 2 usage, 3 no device, 4 no matrix units. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

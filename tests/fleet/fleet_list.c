@@ -171,7 +171,7 @@ static bool plan_device(const fleet_device *device, octavo_device_snapshot *snap
 
 /* Shapes of calls on the devices. Not the full product: each shape, each pair of bits and each group with what is most
  * work for a compiler. */
-enum { DECODE = 1, PREFILL = 2, ALL_VARIANTS = 4 };
+enum { DECODE = 1, PREFILL = 2, ALL_VARIANTS = 4, MATRIX = 8 /* prefill with matrix units: fleet_matrix_jobs */ };
 static const struct {
     uint32_t key_dim, value_dim, key_bits, value_bits, group, what;
 } cases[] = {
@@ -180,14 +180,14 @@ static const struct {
     {64, 64, 3, 3, 1, DECODE},
     {64, 64, 3, 3, 8, DECODE | PREFILL},
     {256, 256, 3, 3, 1, DECODE},
-    {256, 256, 3, 3, 8, DECODE | PREFILL},
-    {80, 80, 3, 3, 4, DECODE | PREFILL},
-    {192, 128, 3, 3, 8, DECODE | PREFILL},
-    {128, 128, 4, 3, 8, DECODE | PREFILL},
+    {256, 256, 3, 3, 8, DECODE | MATRIX},
+    {80, 80, 3, 3, 4, DECODE | MATRIX},
+    {192, 128, 3, 3, 8, DECODE | MATRIX},
+    {128, 128, 4, 3, 8, DECODE | MATRIX},
     {128, 128, 2, 2, 8, DECODE},
     {64, 64, 4, 4, 4, DECODE},
     {64, 64, 16, 16, 1, DECODE},
-    {128, 128, 16, 16, 8, DECODE | PREFILL},
+    {128, 128, 16, 16, 8, DECODE | MATRIX},
 };
 
 size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
@@ -261,7 +261,8 @@ size_t fleet_matrix_jobs(const fleet_device *device, fleet_job *jobs, size_t cap
             const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
             octavo_kernel_shape shape = {
                 .layout = &layout, .group = cases[i].group, .query_tokens = 512, .phase = OCTAVO_PHASE_PREFILL};
-            if ((cases[i].what & PREFILL) && variant->arithmetic == OCTAVO_KERNEL_MATRIX &&
+            if ((cases[i].what & (PREFILL | MATRIX)) && variant->prefill_only &&
+                variant->arithmetic == OCTAVO_KERNEL_MATRIX &&
                 octavo_kernel_variant_refusal(variant, &snapshot, plan.capabilities, shape.phase) == NULL) {
                 add_walk(&list, &snapshot, variant, &shape, name, true);
             }

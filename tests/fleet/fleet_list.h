@@ -43,7 +43,7 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
  * instructions for each value are counted of. */
 size_t fleet_decode_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
 
-/* Only the walks of the variants with matrix units that a plan could choose, for each of the shapes of fleet_jobs. */
+/* Only the walks with matrix units that are made for prefill, each variant that the device can run. */
 size_t fleet_matrix_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
 
 /* FILE.spv[,entry=NAME][,ID=VALUE...][,subgroup=N][,full][,chosen]; VALUE is decimal, 0x hex, or a float with a point.
