@@ -198,10 +198,13 @@ bool is_hidden(block_place place) {
     }
     const octavo_sequence_record sequence = share_sequence();
     const octavo_query_tile tile = share_tile();
+    const int first = sequence.position + int(tile.row_first / push.group);
     const int last = sequence.position + int((tile.row_first + tile.row_count - 1u) / push.group);
-    const bool after = (push.mask.flags & OCTAVO_WALK_CAUSAL) != 0u && mask_empty_mode(push.mask) == 0u &&
-                       token >= push.mask.prefix && int(token) > last;
-    return after || token >= sequence.packed_end || token + BLOCK <= sequence.packed_begin;
+    const bool after = (push.mask.flags & OCTAVO_WALK_CAUSAL) != 0u && int(token) > last;
+    const bool before = push.mask.window != 0u && token >= push.mask.sink &&
+                        int(token + BLOCK) <= first - int(push.mask.window) + 1;
+    const bool by_mask = (after || before) && token >= push.mask.prefix && mask_empty_mode(push.mask) == 0u;
+    return by_mask || token >= sequence.packed_end || token + BLOCK <= sequence.packed_begin;
 }
 
 bool is_window(block_place place) {
