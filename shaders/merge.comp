@@ -38,7 +38,8 @@ void main() {
     const octavo_query_tile tile = load_tile(push.tile_first + gl_WorkGroupID.x / ROWS);
     const uint row = gl_WorkGroupID.x % ROWS;
     head = gl_WorkGroupID.y;
-    if (row >= tile.row_count) {
+    const bool finished = (push.flags & OCTAVO_ATTENTION_MERGE_SPLIT) != 0u && tile.partial_count == 1u;
+    if (row >= tile.row_count || finished) {
         return;
     }
     const uint partial_row = (tile.partial_first * push.head_count + head) * ROWS + row, stride = push.head_count * ROWS;

@@ -17,6 +17,7 @@
 #define OCTAVO_SPEC_APPEND_ROLE 8 /* OCTAVO_APPEND_ */
 #define OCTAVO_SPEC_APPEND_AHEAD 9 /* 1: loads a row while it works on the one before */
 #define OCTAVO_SPEC_TEAMS 10 /* subgroups of a workgroup, each with tiles of its own */
+#define OCTAVO_SPEC_ROTATED 11 /* prefill of f16 tiles, 1: values are in the basis of the codes */
 /* prefill_tiles.comp: the product (M x K) (K x N) of f16 matrices, and how a workgroup is cut */
 #define OCTAVO_SPEC_MATRIX_M 20
 #define OCTAVO_SPEC_MATRIX_N 21
@@ -45,6 +46,9 @@
 #define OCTAVO_WALK_OUTPUT 5
 #define OCTAVO_WALK_LSE 6
 #define OCTAVO_WALK_FUSED_BINDINGS 7
+#define OCTAVO_EXPAND_POOL 0
+#define OCTAVO_EXPAND_LISTS 1
+#define OCTAVO_EXPAND_TILES 2
 #define OCTAVO_MERGE_SCRATCH 0
 #define OCTAVO_MERGE_LISTS 1
 #define OCTAVO_MERGE_OUTPUT 2
@@ -104,6 +108,25 @@ OCTAVO_STRUCT(octavo_append_entry) {
     OCTAVO_U32 reserved;
 } OCTAVO_END(octavo_append_entry);
 #define OCTAVO_APPEND_ENTRY_WORDS 8u
+
+/* --- expand: pages -> operands of matrix products (lib/operand_layout.glsl) ----------------------------------------- */
+#define OCTAVO_OPERAND_UNIT_WORDS 1024u
+#define OCTAVO_OPERAND_STEPS 4u /* of a tile; each has a unit for every 64 channels of K and of V */
+OCTAVO_STRUCT(octavo_expand_entry) {
+    OCTAVO_U32 page;  /* in the segment */
+    OCTAVO_U32 tile;  /* of operands */
+    OCTAVO_U32 count; /* 0: the page's codes; else tokens that follow each other in a window page */
+    OCTAVO_U32 first; /* of these tokens, in the tile */
+    OCTAVO_U32 row;   /* of the first one in the window page */
+    OCTAVO_U32 reserved_0, reserved_1, reserved_2;
+} OCTAVO_END(octavo_expand_entry);
+#define OCTAVO_EXPAND_ENTRY_WORDS 8u
+
+OCTAVO_STRUCT(octavo_expand_push) {
+    OCTAVO_U32 head_count;
+    OCTAVO_U32 entry_offset; /* word in the lists of the dispatch's first entry */
+    OCTAVO_U32 bad_offset;   /* word behind the tiles: [tile][head][step] a bit for each token whose V is not finite */
+} OCTAVO_END(octavo_expand_push);
 
 OCTAVO_STRUCT(octavo_append_push) {
     OCTAVO_U32 head_count;
@@ -171,6 +194,7 @@ OCTAVO_STRUCT(octavo_mask_push) {
 #define OCTAVO_ATTENTION_QUERY_ELEMENT(flags) ((flags)&3u)
 #define OCTAVO_ATTENTION_OUTPUT_ELEMENT(flags) (((flags) >> 2) & 3u)
 #define OCTAVO_ATTENTION_WRITE_LSE 16u
+#define OCTAVO_ATTENTION_MERGE_SPLIT 32u /* merge: only tiles of several shares; others are finished */
 OCTAVO_STRUCT(octavo_attention_push) {
     octavo_mask_push mask;
     OCTAVO_U32 flags;           /* elements of Q and O, OCTAVO_ATTENTION_WRITE_LSE */
@@ -197,6 +221,7 @@ OCTAVO_STRUCT(octavo_attention_push) {
     OCTAVO_U32 query_token_stride, query_head_stride;   /* elements */
     OCTAVO_U32 output_token_stride, output_head_stride;
     OCTAVO_U32 tile_first; /* merge: first query tile of this dispatch */
+    OCTAVO_U32 bad_offset; /* of expanded tiles: see octavo_expand_push */
 } OCTAVO_END(octavo_attention_push);
 
 #endif

@@ -5,6 +5,7 @@ octavo_variant(NAME append_subgroup SOURCE append.comp PUSH octavo_append_push D
 octavo_variant(NAME append_pair SOURCE append.comp PUSH octavo_append_push BINDINGS 5 DEFINES OCTAVO_APPEND_PAIR=1)
 octavo_variant(NAME append_pair_subgroup SOURCE append.comp PUSH octavo_append_push BINDINGS 5
                DEFINES OCTAVO_APPEND_PAIR=1 OCTAVO_SUBGROUP=1 NEEDS subgroup)
+octavo_variant(NAME expand SOURCE expand.comp PUSH octavo_expand_push)
 octavo_variant(NAME merge SOURCE merge.comp PUSH octavo_attention_push)
 
 octavo_variant(NAME walk_int_subgroup SOURCE walk.comp PUSH octavo_attention_push
@@ -25,6 +26,11 @@ octavo_variant(NAME fused_f32_shared SOURCE walk.comp PUSH octavo_attention_push
 octavo_variant(NAME walk_matrix SOURCE walk_matrix.comp PUSH octavo_attention_push BINDINGS 7 GLSLANG 14
                NEEDS subgroup cooperative_matrix float16)
 octavo_variant(NAME walk_matrix_emulated SOURCE walk_matrix.comp PUSH octavo_attention_push BINDINGS 7
+               DEFINES OCTAVO_EMULATED_MATRIX=1)
+
+octavo_variant(NAME prefill_matrix SOURCE prefill_matrix.comp PUSH octavo_attention_push BINDINGS 7 GLSLANG 14
+               NEEDS subgroup cooperative_matrix float16)
+octavo_variant(NAME prefill_emulated SOURCE prefill_matrix.comp PUSH octavo_attention_push BINDINGS 7
                DEFINES OCTAVO_EMULATED_MATRIX=1)
 
 # Prefill on matrix units of any layout, between rotate and merge.

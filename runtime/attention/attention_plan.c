@@ -4,6 +4,9 @@
 #include <string.h>
 
 #define SCRATCH_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define EXPANDED_BYTES_DEFAULT (UINT64_C(256) << 20)
+#define EXPANDED_TILES_MAX 32768u /* workgroups of a dispatch that expands them */
+#define WINDOWS_MIN 4u
 #define DECODE_TOKENS_MAX 16u
 
 /* Each walk leaves them at zero. */
@@ -18,8 +21,67 @@ static octavo_status clear_arrivals(octavo_attention *plan, uint64_t words) {
     return status;
 }
 
+static uint64_t at_most(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* Scratch memory of a walk of f16 tiles: expanded tiles, query operands of shares, partial results of lists that are
+ * cut. Half of the budget is for tiles: what a query token reads is expanded once for all query tiles of a slice. */
+static octavo_status create_expanded(octavo_attention *plan) {
+    octavo_device *device = plan->cache->device;
+    const octavo_cache *cache = plan->cache;
+    const octavo_packed_layout *layout = &cache->layout;
+    const uint64_t limit = (octavo_gpu_snapshot(device)->max_storage_buffer_range - 16u) & ~UINT64_C(255);
+    uint64_t bytes = plan->info.scratch_bytes != 0u ? plan->info.scratch_bytes : EXPANDED_BYTES_DEFAULT;
+    const uint64_t tile_bytes =
+        4u * ((uint64_t)octavo_kernel_operand_tile_words(layout) + OCTAVO_OPERAND_STEPS * layout->kv_heads);
+    const uint64_t rows = plan->tuning.rows;
+    uint64_t capacity = at_most(cache->slot_count, EXPANDED_TILES_MAX);
+    capacity = at_most(at_most(capacity, bytes / 2u / tile_bytes), limit / tile_bytes);
+    plan->expanded_capacity = capacity > 0u ? (uint32_t)capacity : 1u;
+    plan->cut_count = cache->slot_count / plan->expanded_capacity + WINDOWS_MIN;
+    const uint64_t used = plan->expanded_capacity * tile_bytes;
+    const uint64_t share_bytes = 4u * layout->kv_heads * (rows / 16u) * octavo_kernel_query_block_words(layout);
+    const uint64_t partial_bytes = 4u * (uint64_t)layout->kv_heads * rows * (2u + layout->value_dim_padded);
+    const uint64_t token_tiles = (plan->group + rows - 1u) / rows;
+    const uint64_t splits = plan->tuning.workgroups / layout->kv_heads + 1u;
+    /* one token: its tiles are cut where the segment or the window changes */
+    const uint64_t least = token_tiles * (2u * (uint64_t)plan->cut_count + 1u);
+    const uint64_t tiles =
+        (uint64_t)plan->info.query_capacity * plan->group / rows + 2u * token_tiles * plan->info.sequence_capacity;
+    uint64_t partials = least > 2u * splits ? least : 2u * splits, shares = tiles + partials;
+    if (least * (partial_bytes + share_bytes) > limit) {
+        return octavo_gpu_fail(device, OCTAVO_UNSUPPORTED,
+                               "one query token takes %llu bytes of scratch memory, the device binds %llu",
+                               (unsigned long long)(least * (partial_bytes + share_bytes)), (unsigned long long)limit);
+    }
+    uint64_t budget = at_most(limit, bytes > used ? bytes - used : 0u);
+    if (partials * (partial_bytes + share_bytes) > budget) partials = least;
+    if (budget < partials * (partial_bytes + share_bytes)) budget = partials * (partial_bytes + share_bytes);
+    shares = at_most(shares, (budget - partials * partial_bytes) / share_bytes);
+    /* windows leave partial results of all tiles: what is left is theirs */
+    uint64_t wished = at_most(tiles * plan->cut_count, (budget - shares * share_bytes) / partial_bytes);
+    if (plan->cut_count > 1u && wished > partials) partials = wished;
+    plan->slice_tokens = plan->info.query_capacity;
+    plan->share_capacity = (uint32_t)shares;
+    plan->partial_capacity = (uint32_t)partials;
+    uint64_t query_words = shares * share_bytes / 4u;
+    uint64_t sum_words = (partials * layout->kv_heads * rows * 2u + 3u) & ~UINT64_C(3);
+    uint64_t output_words = partials * layout->kv_heads * rows * layout->value_dim_padded;
+    plan->sum_offset = (uint32_t)query_words;
+    plan->output_offset = (uint32_t)(query_words + sum_words);
+    octavo_status status = octavo_gpu_buffer_create(device, 4u * (query_words + sum_words + output_words),
+                                                    OCTAVO_BUFFER_DEVICE, "octavo attention scratch", &plan->scratch);
+    if (status == OCTAVO_SUCCESS)
+        status = octavo_gpu_buffer_create(device, used, OCTAVO_BUFFER_DEVICE, "octavo expanded tiles", &plan->expanded);
+    return status;
+}
+
 /* Cuts the scratch memory: as many query tokens as fit beside their partial results and those of the splits. */
 static octavo_status create_scratch(octavo_attention *plan) {
+    if (plan->variant->expands) return create_expanded(plan);
+    plan->cut_count = plan->cache->segment_count;
+    plan->share_capacity = UINT32_MAX;
     octavo_device *device = plan->cache->device;
     const octavo_packed_layout *layout = &plan->cache->layout;
     /* less what aligns its parts */
@@ -112,8 +174,11 @@ octavo_status octavo_attention_plan_create_with(const octavo_attention_info *inf
     plan->tuning = *tuning;
     if (info->workgroup_target != 0u) plan->tuning.workgroups = info->workgroup_target;
     if (info->slice_work != 0u) plan->tuning.slice_work = info->slice_work;
-    plan->cuts = octavo_gpu_allocate(device, plan->cache->segment_count * sizeof *plan->cuts);
-    octavo_status status = plan->cuts != NULL ? create_scratch(plan) : OCTAVO_OUT_OF_HOST_MEMORY;
+    octavo_status status = create_scratch(plan);
+    if (status == OCTAVO_SUCCESS) {
+        plan->cuts = octavo_gpu_allocate(device, plan->cut_count * sizeof *plan->cuts);
+        if (plan->cuts == NULL) status = OCTAVO_OUT_OF_HOST_MEMORY;
+    }
     if (status == OCTAVO_SUCCESS && pipelines != NULL) {
         plan->pipelines = *pipelines;
         plan->borrows_pipelines = true;
@@ -133,8 +198,9 @@ void octavo_attention_plan_destroy(octavo_attention *plan) {
     octavo_device *device = plan->cache->device;
     if (!plan->borrows_pipelines) octavo_kernel_destroy_attention(&plan->pipelines);
     octavo_gpu_buffer_destroy(plan->scratch);
+    octavo_gpu_buffer_destroy(plan->expanded);
     octavo_gpu_release(device, plan->words, plan->word_capacity * sizeof *plan->words);
-    octavo_gpu_release(device, plan->cuts, plan->cache->segment_count * sizeof *plan->cuts);
+    octavo_gpu_release(device, plan->cuts, plan->cut_count * sizeof *plan->cuts);
     octavo_gpu_release(device, plan, sizeof *plan);
 }
 

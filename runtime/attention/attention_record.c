@@ -1,6 +1,7 @@
 /* Recording attention: for each slice of query tokens rotate the queries, walk the tiles, merge the partial results. */
 #include "attention/attention_worklist.h"
 #include "attention/cache_order.h"
+#include "attention/expanded_tiles.h"
 #include "attention/tensor_range.h"
 
 #include <string.h>
@@ -116,6 +117,7 @@ static octavo_attention_push make_push(const slice_recorder *recorder) {
     push.output_offset = plan->output_offset;
     push.arrival_offset = plan->arrival_offset;
     push.window_rows_per_page = cache->layout.window_rows_per_page > 0u ? cache->layout.window_rows_per_page : 1u;
+    push.bad_offset = octavo_expanded_bad_offset(plan);
     push.softcap = plan->info.softcap * 1.44269504088896341f;
     push.scale = query_scale(plan);
     push.key_dim = cache->layout.key_dim;
@@ -145,11 +147,20 @@ static octavo_status record_walk(const slice_recorder *recorder) {
     ranges[OCTAVO_WALK_OUTPUT] = octavo_tensor_range(cache->device, &recorder->run->output);
     ranges[OCTAVO_WALK_LSE] = lse_range(recorder);
     uint32_t per_dispatch = groups_per_dispatch(plan, recorder->list.chunk), group = 0;
+    uint32_t cut_count = plan->expanded_capacity > 0u ? recorder->list.window_count : cache->segment_count;
     octavo_status status = OCTAVO_SUCCESS;
-    for (uint32_t segment = 0; segment < cache->segment_count && status == OCTAVO_SUCCESS; ++segment) {
-        ranges[OCTAVO_WALK_POOL] = octavo_cache_segment_range(cache, segment);
-        while (group < plan->cuts[segment].groups && status == OCTAVO_SUCCESS) {
-            uint32_t count = at_most(plan->cuts[segment].groups - group, per_dispatch);
+    for (uint32_t cut = 0; cut < cut_count && status == OCTAVO_SUCCESS; ++cut) {
+        if (plan->expanded_capacity > 0u) {
+            /* tiles are made where those of the window before were read */
+            if (cut > 0u) octavo_gpu_dispatch_barrier(cache->device, recorder->command_buffer);
+            status = octavo_expanded_tiles_record(plan, recorder->frame, recorder->command_buffer, &recorder->list,
+                                                  recorder->lists, cut);
+            ranges[OCTAVO_WALK_POOL] = octavo_expanded_range(plan);
+        } else {
+            ranges[OCTAVO_WALK_POOL] = octavo_cache_segment_range(cache, cut);
+        }
+        while (group < plan->cuts[cut].groups && status == OCTAVO_SUCCESS) {
+            uint32_t count = at_most(plan->cuts[cut].groups - group, per_dispatch);
             bool apart = recorder->list.group_count < recorder->list.share_count;
             push.group_offset = apart ? recorder->list.group_offset + group : 0u;
             push.group_first = group;
@@ -165,6 +176,7 @@ static octavo_status record_merge(const slice_recorder *recorder) {
     const octavo_attention *plan = recorder->plan;
     const octavo_cache *cache = plan->cache;
     octavo_attention_push push = make_push(recorder);
+    if (plan->variant->expands) push.flags |= OCTAVO_ATTENTION_MERGE_SPLIT;
     octavo_gpu_range ranges[4] = {scratch_range(plan), recorder->lists,
                                   octavo_tensor_range(cache->device, &recorder->run->output), lse_range(recorder)};
     uint32_t per_dispatch = octavo_gpu_snapshot(cache->device)->max_compute_work_group_count[0] / plan->tuning.rows;
@@ -199,6 +211,7 @@ static uint32_t dispatch_bound(const slice_recorder *recorder) {
         recorder->list.tile_count /
             (octavo_gpu_snapshot(plan->cache->device)->max_compute_work_group_count[0] / plan->tuning.rows) +
         1u;
+    walks += octavo_expanded_tiles_dispatches(plan, &recorder->list) + recorder->list.window_count;
     return recorder->list.sequence_count + walks + merges;
 }
 
@@ -242,7 +255,12 @@ static octavo_status record_slice(slice_recorder *recorder) {
     if (status != OCTAVO_SUCCESS) return status;
 
     octavo_cache_order_read(plan->cache, recorder->frame, recorder->command_buffer, recorder->run->layer);
-    if (plan->tuning.fused) return record_walk(recorder);
+    if (plan->tuning.fused) {
+        status = record_walk(recorder);
+        if (!plan->variant->expands || recorder->list.partial_count == 0u || status != OCTAVO_SUCCESS) return status;
+        octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
+        return record_merge(recorder);
+    }
     status = record_rotate(recorder);
     octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
     if (status == OCTAVO_SUCCESS) status = record_walk(recorder);

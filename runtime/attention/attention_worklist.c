@@ -1,51 +1,15 @@
 #include "attention/attention_worklist.h"
 
+#include "attention/expanded_tiles.h"
+#include "attention/slice_parts.h"
+
 #include "mask/tile_runs.h"
 
 #include <string.h>
 
-/* --- the parts of a slice ----------------------------------------------------------------------------------------- */
-
-/* The tokens of one sequence that lie in the slice. */
-typedef struct sequence_part {
-    octavo_cache_view view;
-    uint32_t call_token;   /* of the sequence's query token 0 in the call */
-    uint32_t query_count;  /* of the sequence in the call */
-    uint32_t first, count; /* query tokens of the sequence in the slice */
-} sequence_part;
-
-typedef struct part_iterator {
-    uint32_t index, call_token;
-} part_iterator;
-
-/* Next sequence with tokens in the slice; false at the end or on an error (status). */
-static bool next_part(const octavo_attention *plan, const octavo_attention_run *run,
-                      const octavo_attention_slice *slice, part_iterator *it, sequence_part *part,
-                      octavo_status *status) {
-    uint32_t end = slice->token_first + slice->token_count;
-    while (it->index < run->sequence_count && *status == OCTAVO_SUCCESS) {
-        uint32_t s = it->index++, token = it->call_token, count = run->query_counts[s];
-        it->call_token += count;
-        uint32_t first = token > slice->token_first ? token : slice->token_first;
-        uint32_t last = token + count < end ? token + count : end;
-        if (first >= last) continue;
-        part->call_token = token;
-        part->query_count = count;
-        part->first = first - token;
-        part->count = last - first;
-        *status = octavo_cache_table_view(plan->cache->table, run->sequences[s], run->layer, &part->view);
-        return *status == OCTAVO_SUCCESS;
-    }
-    return false;
-}
-
-static uint32_t part_tiles(const octavo_attention *plan, const sequence_part *part) {
+static uint32_t part_tiles(const octavo_attention *plan, const octavo_slice_part *part) {
     uint64_t rows = (uint64_t)part->count * plan->group;
     return (uint32_t)((rows + plan->tuning.rows - 1u) / plan->tuning.rows);
-}
-
-static uint32_t page_count(const octavo_cache_view *view) {
-    return (view->length + OCTAVO_PAGE_TOKENS - 1u) / OCTAVO_PAGE_TOKENS;
 }
 
 static uint32_t window_page_count(const octavo_attention *plan) {
@@ -69,7 +33,12 @@ typedef struct tile_list {
     bool has_window;
 } tile_list;
 
-static tile_list list_of_tile(const octavo_attention *plan, const sequence_part *part, uint32_t row_first,
+/* Expanded tiles hold what windows hold, too. */
+static bool walks_all_tokens(const octavo_attention *plan) {
+    return plan->variant->expands;
+}
+
+static tile_list list_of_tile(const octavo_attention *plan, const octavo_slice_part *part, uint32_t row_first,
                               uint32_t row_count) {
     const octavo_cache_view *view = &part->view;
     int64_t base = (int64_t)view->length - (int64_t)part->query_count;
@@ -77,9 +46,11 @@ static tile_list list_of_tile(const octavo_attention *plan, const sequence_part 
     int64_t p_last = base + (row_first + row_count - 1u) / plan->group;
     tile_list list;
     list.has_window = false;
+    uint32_t begin = walks_all_tokens(plan) ? 0u : view->packed_begin;
+    uint32_t end = walks_all_tokens(plan) ? view->length : view->packed_end;
     list.count = octavo_mask_tile_runs(&plan->rule, plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO, p_first, p_last,
-                                       view->length, view->packed_begin, view->packed_end, list.runs);
-    uint32_t window_tokens = view->packed_begin + (view->length - view->packed_end);
+                                       view->length, begin, end, list.runs);
+    uint32_t window_tokens = begin + (view->length - end);
     if (window_tokens > 0u) {
         octavo_mask_run run = {0u, window_tokens, OCTAVO_MASK_TILE_EDGE};
         list.runs[list.count++] = run;
@@ -100,6 +71,7 @@ typedef struct list_builder {
     uint32_t chunk;                  /* KV tiles of a workgroup */
     uint32_t ranges, shares, groups; /* so far */
     uint32_t page_base, window_base; /* words in the lists: pages of this part's sequence */
+    uint32_t tile_base;              /* expanded tiles of the parts before this one */
 } list_builder;
 
 /* The share that is being filled. */
@@ -162,12 +134,12 @@ typedef struct run_piece {
     uint32_t segment, first, count;
 } run_piece;
 
-static uint32_t tile_segment(const list_builder *builder, const sequence_part *part, uint32_t tile) {
+static uint32_t tile_segment(const list_builder *builder, const octavo_slice_part *part, uint32_t tile) {
     return octavo_cache_page_place(builder->plan->cache, part->view.slots[tile], builder->run->layer).segment;
 }
 
 /* Window token number n: see octavo_tile_range. */
-static uint32_t window_segment(const list_builder *builder, const sequence_part *part, uint32_t n) {
+static uint32_t window_segment(const list_builder *builder, const octavo_slice_part *part, uint32_t n) {
     const octavo_cache *cache = builder->plan->cache;
     const octavo_cache_view *view = &part->view;
     uint32_t ring = cache->info.recent_tokens + cache->info.slack_tokens;
@@ -178,12 +150,18 @@ static uint32_t window_segment(const list_builder *builder, const sequence_part 
 }
 
 /* The longest from element `done` of run on. */
-static run_piece next_piece(const list_builder *builder, const sequence_part *part, const octavo_mask_run *run,
+static run_piece next_piece(const list_builder *builder, const octavo_slice_part *part, const octavo_mask_run *run,
                             bool is_window, uint32_t done) {
-    uint32_t (*segment_of)(const list_builder *, const sequence_part *, uint32_t) =
+    uint32_t (*segment_of)(const list_builder *, const octavo_slice_part *, uint32_t) =
         is_window ? window_segment : tile_segment;
     uint32_t left = run->count - done;
     run_piece piece = {0u, run->first + done, left};
+    if (builder->plan->expanded_capacity > 0u) {
+        uint32_t tile = builder->tile_base + piece.first, capacity = builder->plan->expanded_capacity;
+        piece.segment = tile / capacity;
+        if (left > capacity - tile % capacity) piece.count = capacity - tile % capacity;
+        return piece;
+    }
     if (builder->plan->cache->segment_count > 1u) {
         piece.segment = segment_of(builder, part, piece.first);
         piece.count = 1u;
@@ -206,9 +184,9 @@ static uint32_t list_work(const tile_list *list) {
 }
 
 /* The first segment from `least` on that the list touches; the segment count when there is none. */
-static uint32_t next_segment(const list_builder *builder, const sequence_part *part, const tile_list *list,
+static uint32_t next_segment(const list_builder *builder, const octavo_slice_part *part, const tile_list *list,
                              uint32_t least) {
-    uint32_t found = builder->plan->cache->segment_count;
+    uint32_t found = builder->plan->cut_count;
     if (least >= found) return found;
     for (uint32_t i = 0; i < list->count; ++i) {
         for (uint32_t done = 0; done < list->runs[i].count && found > least;) {
@@ -233,7 +211,7 @@ static void add_tiles(list_builder *builder, open_share *open, run_piece piece, 
 }
 
 /* What the list has in one segment. */
-static void cut_segment(list_builder *builder, const sequence_part *part, const tile_list *list, open_share *open) {
+static void cut_segment(list_builder *builder, const octavo_slice_part *part, const tile_list *list, open_share *open) {
     for (uint32_t i = 0; i < list->count; ++i) {
         const octavo_mask_run *run = &list->runs[i];
         bool is_window = is_window_run(list, i);
@@ -257,10 +235,10 @@ static void cut_segment(list_builder *builder, const sequence_part *part, const 
 /* Cuts the list of query tile `tile`, segment by segment, where the room of workgroups ends (stream-K: a workgroup
  * walks on into the next list). A list without anything has an empty share, so that its rows are written. Returns how
  * many shares. */
-static uint32_t cut_list(list_builder *builder, const sequence_part *part, const tile_list *list, uint32_t tile,
+static uint32_t cut_list(list_builder *builder, const octavo_slice_part *part, const tile_list *list, uint32_t tile,
                          uint32_t partial_first) {
     open_share open = {0u, tile, partial_first, 0u, false};
-    uint32_t segment_count = builder->plan->cache->segment_count;
+    uint32_t segment_count = builder->plan->cut_count;
     open.segment = next_segment(builder, part, list, 0u);
     while (open.segment < segment_count) {
         cut_segment(builder, part, list, &open);
@@ -279,30 +257,41 @@ static uint32_t cut_list(list_builder *builder, const sequence_part *part, const
 
 typedef struct slice_totals {
     uint32_t sequences, tiles, pages, partials, ranges, shares, groups;
-    uint64_t work; /* KV tiles */
+    uint64_t work;    /* KV tiles */
+    uint32_t longest; /* list, in KV tiles */
 } slice_totals;
+
+/* A walk of expanded tiles finishes the tiles that have one share. */
+static uint32_t kept_partials(const octavo_attention *plan, uint32_t shares) {
+    return plan->variant->expands && shares == 1u ? 0u : shares;
+}
 
 static octavo_status count_slice(const octavo_attention *plan, const octavo_attention_run *run,
                                  const octavo_attention_slice *slice, uint32_t chunk, slice_totals *totals) {
-    list_builder builder = {plan, run, NULL, NULL, chunk, 0u, 0u, 0u, 0u, 0u};
+    list_builder builder = {plan, run, NULL, NULL, chunk, 0u, 0u, 0u, 0u, 0u, 0u};
     octavo_status status = OCTAVO_SUCCESS;
-    part_iterator it = {0u, 0u};
-    sequence_part part;
+    octavo_slice_iterator it = {0u, 0u};
+    octavo_slice_part part;
     *totals = (slice_totals){0};
-    for (uint32_t i = 0; i < plan->cache->segment_count; ++i) plan->cuts[i] = (octavo_segment_cut){0u, 0u, 0u};
-    while (next_part(plan, run, slice, &it, &part, &status)) {
+    for (uint32_t i = 0; i < plan->cut_count; ++i) plan->cuts[i] = (octavo_segment_cut){0u, 0u, 0u};
+    while (octavo_slice_next(plan, run, slice, &it, &part, &status)) {
         uint32_t tiles = part_tiles(plan, &part), rows_first = part.first * plan->group;
         uint32_t rows = part.count * plan->group;
+        uint32_t tile_end = builder.tile_base + octavo_view_pages(&part.view);
+        if (plan->expanded_capacity > 0u && tile_end > (uint64_t)plan->cut_count * plan->expanded_capacity)
+            return OCTAVO_OUT_OF_DEVICE_MEMORY;
         for (uint32_t t = 0; t < tiles; ++t) {
             uint32_t row = t * plan->tuning.rows;
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
             tile_list list = list_of_tile(plan, &part, rows_first + row, count);
             totals->work += list_work(&list);
-            totals->partials += cut_list(&builder, &part, &list, 0u, 0u);
+            if (list_work(&list) > totals->longest) totals->longest = list_work(&list);
+            totals->partials += kept_partials(plan, cut_list(&builder, &part, &list, 0u, 0u));
         }
+        builder.tile_base = tile_end;
         totals->sequences += 1u;
         totals->tiles += tiles;
-        totals->pages += page_count(&part.view) + window_page_count(plan);
+        totals->pages += octavo_view_pages(&part.view) + window_page_count(plan);
     }
     totals->ranges = builder.ranges;
     totals->shares = builder.shares;
@@ -319,6 +308,7 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
     /* no more workgroups than run at once */
     uint64_t wanted = plan->tuning.workgroups > heads ? plan->tuning.workgroups / heads : 1u;
     uint64_t chunk = (totals.work + wanted - 1u) / wanted;
+    if (plan->tuning.whole_lists && totals.tiles >= wanted) chunk = totals.longest;
     if (chunk == 0u) chunk = 1u;
     /* No share may outlast a dispatch's budget by itself; rather than that a smaller slice, while there is one. */
     uint64_t budget = plan->tuning.slice_work / ((uint64_t)plan->tuning.rows * OCTAVO_TILE_TOKENS * heads);
@@ -331,7 +321,7 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
         list->chunk = (uint32_t)chunk;
         status = count_slice(plan, run, slice, list->chunk, &totals);
         if (status != OCTAVO_SUCCESS) return status;
-        if (totals.partials <= plan->partial_capacity) break;
+        if (totals.partials <= plan->partial_capacity && totals.shares <= plan->share_capacity) break;
         if (chunk >= most) return OCTAVO_OUT_OF_DEVICE_MEMORY; /* the recorder tries a smaller slice */
         chunk = 2u * chunk < most ? 2u * chunk : most;
     }
@@ -355,6 +345,16 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
     at += totals.groups + 1u;
     list->page_offset = at;
     at += totals.pages;
+    list->window_count = list->expand_count = 0u;
+    if (plan->expanded_capacity > 0u) {
+        octavo_expanded_tiles tiles = octavo_expanded_tiles_of(plan, run, slice, list, NULL);
+        list->window_count = tiles.window_count;
+        list->expand_count = tiles.entry_count;
+        list->expand_group_offset = at;
+        at += tiles.group_count + 1u;
+        list->expand_offset = at;
+        at += tiles.entry_count * OCTAVO_EXPAND_ENTRY_WORDS;
+    }
     list->sink_offset = run->sink_logits != NULL ? at : 0u;
     if (run->sink_logits != NULL) at += plan->info.query_head_count;
     list->word_count = at;
@@ -365,7 +365,7 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
  */
 
 static void write_sequence(const octavo_attention *plan, const octavo_attention_run *run,
-                           const octavo_attention_slice *slice, const sequence_part *part, uint32_t *at) {
+                           const octavo_attention_slice *slice, const octavo_slice_part *part, uint32_t *at) {
     const octavo_cache *cache = plan->cache;
     const octavo_cache_view *view = &part->view;
     octavo_sequence_record record = {0};
@@ -373,8 +373,8 @@ static void write_sequence(const octavo_attention *plan, const octavo_attention_
     record.position = (int32_t)((int64_t)view->length - (int64_t)part->query_count);
     record.row_base = (part->call_token - slice->token_first) * plan->group;
     record.token_base = part->call_token;
-    record.packed_begin = view->packed_begin;
-    record.packed_end = view->packed_end;
+    record.packed_begin = walks_all_tokens(plan) ? 0u : view->packed_begin;
+    record.packed_end = walks_all_tokens(plan) ? view->length : view->packed_end;
     record.window_first = view->packed_begin;
     record.window_ring = cache->info.recent_tokens + cache->info.slack_tokens;
     if (record.window_ring == 0u) record.window_ring = 1u;
@@ -388,8 +388,10 @@ static void write_sequence(const octavo_attention *plan, const octavo_attention_
 }
 
 static void write_pages(const octavo_attention *plan, const octavo_attention_run *run, const octavo_cache_view *view,
-                        uint32_t *at) {
-    uint32_t pages = page_count(view), windows = window_page_count(plan);
+                        uint32_t tile_base, uint32_t *at) {
+    uint32_t pages = octavo_view_pages(view), windows = window_page_count(plan), capacity = plan->expanded_capacity;
+    for (uint32_t i = 0; i < pages && capacity > 0u; ++i) at[i] = (tile_base + i) % capacity;
+    if (capacity > 0u) return;
     for (uint32_t i = 0; i < pages; ++i) at[i] = octavo_cache_page_place(plan->cache, view->slots[i], run->layer).page;
     for (uint32_t i = 0; i < windows; ++i) {
         uint32_t slot = view->window_slots[i];
@@ -411,25 +413,29 @@ static void write_parts(list_builder *builder, const octavo_attention_slice *sli
     const octavo_attention *plan = builder->plan;
     const octavo_worklist *list = builder->list;
     octavo_status status = OCTAVO_SUCCESS;
-    part_iterator it = {0u, 0u};
-    sequence_part part;
+    octavo_slice_iterator it = {0u, 0u};
+    octavo_slice_part part;
     uint32_t sequence = 0, tile = 0, page_at = list->page_offset, partial = 0;
-    while (next_part(plan, builder->run, slice, &it, &part, &status)) {
+    while (octavo_slice_next(plan, builder->run, slice, &it, &part, &status)) {
         builder->page_base = page_at;
-        builder->window_base = page_at + page_count(&part.view);
+        builder->window_base = page_at + octavo_view_pages(&part.view);
         write_sequence(plan, builder->run, slice, &part,
                        builder->words + list->sequence_offset + sequence * (sizeof(octavo_sequence_record) / 4u));
-        write_pages(plan, builder->run, &part.view, builder->words + page_at);
-        page_at += page_count(&part.view) + window_page_count(plan);
+        write_pages(plan, builder->run, &part.view, builder->tile_base, builder->words + page_at);
+        page_at += octavo_view_pages(&part.view) + window_page_count(plan);
         uint32_t rows_first = part.first * plan->group, rows = part.count * plan->group;
-        for (uint32_t row = 0; row < rows; row += plan->tuning.rows, ++tile) {
+        uint32_t tiles = part_tiles(plan, &part);
+        for (uint32_t t = 0; t < tiles; ++t, ++tile) {
+            /* heaviest first: under a causal mask the last rows see most */
+            uint32_t row = (plan->tuning.whole_lists ? tiles - 1u - t : t) * plan->tuning.rows;
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
             tile_list runs = list_of_tile(plan, &part, rows_first + row, count);
             uint32_t partials = cut_list(builder, &part, &runs, tile, partial);
             write_tile(builder->words + list->tile_offset + tile * (sizeof(octavo_query_tile) / 4u), sequence,
                        rows_first + row, count, partial, partials);
-            partial += partials;
+            partial += kept_partials(plan, partials);
         }
+        builder->tile_base += octavo_view_pages(&part.view);
         ++sequence;
     }
 }
@@ -456,7 +462,7 @@ static void complete_shares(const octavo_worklist *list, uint32_t *words) {
 
 void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
                            const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words) {
-    uint32_t segment_count = plan->cache->segment_count, shares = 0u, groups = 0u;
+    uint32_t segment_count = plan->cut_count, shares = 0u, groups = 0u;
     if (segment_count > 1u) {
         /* how many shares and workgroups each segment has tells where they start */
         slice_totals totals;
@@ -469,10 +475,11 @@ void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_
         groups += count.groups;
     }
     words[list->group_offset + list->group_count] = list->share_count;
-    list_builder builder = {plan, run, list, words, list->chunk, 0u, 0u, 0u, 0u, 0u};
+    list_builder builder = {plan, run, list, words, list->chunk, 0u, 0u, 0u, 0u, 0u, 0u};
     for (uint32_t i = 0; i < list->share_offset; ++i) words[i] = 0u;
     write_parts(&builder, slice);
     complete_shares(list, words);
+    if (list->expand_count > 0u) (void)octavo_expanded_tiles_of(plan, run, slice, list, words);
     for (uint32_t h = 0; run->sink_logits != NULL && h < plan->info.query_head_count; ++h) {
         union {
             float value;

@@ -7,6 +7,7 @@
 #define APPEND_MANY_REGISTERS 32u
 #define APPEND_WIDE_CHANNELS 192u
 #define APPEND_AHEAD_CHANNELS 128u
+#define EXPAND_LANES 128u
 
 static octavo_gpu_pipeline_info module_info(uint32_t module, uint32_t binding_count, uint32_t lanes) {
     const octavo_shader_module *shader = &octavo_shader_modules[module];
@@ -104,6 +105,7 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
     octavo_gpu_pipeline_info info = module_info(tuning->fused ? variant->fused_module : variant->module,
                                                 tuning->fused ? OCTAVO_WALK_FUSED_BINDINGS : 3u, tuning->lanes);
     set_layout(&info, layout);
+    if (variant->expands) set_constant(&info, OCTAVO_SPEC_ROTATED, layout->value_bits != 16u);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
     bool walks_tiles = octavo_kernel_walks_tiles(variant);
     if (!variant->fused && !walks_tiles) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
@@ -123,6 +125,22 @@ octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *la
     set_constant(&info, OCTAVO_SPEC_VALUE_PAD, layout->value_dim_padded);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
     return info;
+}
+
+octavo_gpu_pipeline_info octavo_kernel_expand_info(const octavo_packed_layout *layout) {
+    octavo_gpu_pipeline_info info =
+        module_info(OCTAVO_SHADER_EXPAND, OCTAVO_EXPAND_TILES + 1u, EXPAND_LANES);
+    set_layout(&info, layout);
+    return info;
+}
+
+uint32_t octavo_kernel_operand_tile_words(const octavo_packed_layout *layout) {
+    uint32_t step_units = (layout->key_dim_padded + 63u) / 64u + (layout->value_dim_padded + 63u) / 64u;
+    return layout->kv_heads * OCTAVO_OPERAND_STEPS * step_units * OCTAVO_OPERAND_UNIT_WORDS;
+}
+
+uint32_t octavo_kernel_query_block_words(const octavo_packed_layout *layout) {
+    return (layout->key_dim_padded + 127u) / 128u * OCTAVO_OPERAND_UNIT_WORDS;
 }
 
 octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,
@@ -157,9 +175,13 @@ octavo_status octavo_kernel_create_attention(octavo_device *device, const octavo
     walk.capture_statistics = VK_TRUE; /* the plan looks for spills */
     octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(layout, tuning);
     octavo_status status = octavo_gpu_pipeline_create(device, &walk, &pipelines->walk);
-    if (!tuning->fused) {
-        if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &rotate, &pipelines->rotate_query);
-        if (status == OCTAVO_SUCCESS) status = octavo_gpu_pipeline_create(device, &merge, &pipelines->merge);
+    if (!tuning->fused && status == OCTAVO_SUCCESS)
+        status = octavo_gpu_pipeline_create(device, &rotate, &pipelines->rotate_query);
+    if ((!tuning->fused || variant->expands) && status == OCTAVO_SUCCESS)
+        status = octavo_gpu_pipeline_create(device, &merge, &pipelines->merge);
+    if (variant->expands && status == OCTAVO_SUCCESS) {
+        octavo_gpu_pipeline_info expand = octavo_kernel_expand_info(layout);
+        status = octavo_gpu_pipeline_create(device, &expand, &pipelines->expand);
     }
     if (status != OCTAVO_SUCCESS) octavo_kernel_destroy_attention(pipelines);
     return status;
@@ -169,5 +191,6 @@ void octavo_kernel_destroy_attention(octavo_attention_pipelines *pipelines) {
     octavo_gpu_pipeline_destroy(pipelines->rotate_query);
     octavo_gpu_pipeline_destroy(pipelines->walk);
     octavo_gpu_pipeline_destroy(pipelines->merge);
-    *pipelines = (octavo_attention_pipelines){NULL, NULL, NULL};
+    octavo_gpu_pipeline_destroy(pipelines->expand);
+    *pipelines = (octavo_attention_pipelines){NULL, NULL, NULL, NULL};
 }

@@ -15,6 +15,7 @@ void octavo_kernel_destroy_append(octavo_append_pipelines *pipelines);
 
 typedef struct octavo_attention_pipelines {
     octavo_gpu_pipeline *rotate_query, *walk, *merge; /* of a fused walk nothing else */
+    octavo_gpu_pipeline *expand; /* of a walk of expanded tiles; and then merge too */
 } octavo_attention_pipelines;
 
 octavo_status octavo_kernel_create_attention(octavo_device *device, const octavo_packed_layout *layout,
@@ -28,6 +29,10 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
                                                  const octavo_kernel_tuning *tuning);
 octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *layout,
                                                   const octavo_kernel_tuning *tuning);
+octavo_gpu_pipeline_info octavo_kernel_expand_info(const octavo_packed_layout *layout);
+/* Words of the operands of a tile of all heads, and of 16 rows of a query: lib/operand_layout.glsl. */
+uint32_t octavo_kernel_operand_tile_words(const octavo_packed_layout *layout);
+uint32_t octavo_kernel_query_block_words(const octavo_packed_layout *layout);
 /* Whether one dispatch appends K and V: where they have one shape, and the device binds both tensors at once. */
 bool octavo_kernel_appends_both(const octavo_device_snapshot *snapshot, const octavo_packed_layout *layout);
 /* The size of subgroups for append kernels that use them; 0: the twins without. */

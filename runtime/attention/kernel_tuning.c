@@ -49,6 +49,12 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
 #define MATRIX_TEAMS 12u
 #define MATRIX_WIDE_TEAMS 8u
 
+/* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache; those resident on a core with
+ * 255 registers a lane; results of a subgroup (rows times channels) that 128 of these hold. */
+#define PREFILL_TEAMS 4u
+#define PREFILL_RESIDENT 8u
+#define PREFILL_RESULTS 4096u
+
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return &software;
     switch (snapshot->vendor_id) {
@@ -75,10 +81,20 @@ static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const 
     return 4u * words;
 }
 
+/* The same for prefill_matrix.comp. */
+static uint32_t prefill_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
+                                     const octavo_kernel_tuning *tuning) {
+    uint32_t staged = 8u * (layout->value_dim_padded + 8u), pad = 4u * layout->key_dim_padded;
+    uint32_t words = tuning->rows * 6u + tuning->teams * (staged > pad ? staged : pad);
+    if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
+    return 4u * words;
+}
+
 /* The walk's shared memory in bytes: the arrays of walk.comp. */
 static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                   const octavo_kernel_tuning *tuning) {
     if (octavo_kernel_walks_tiles(variant)) return octavo_tile_shared_bytes(variant, layout, tuning);
+    if (variant->expands) return prefill_shared_bytes(variant, layout, tuning);
     if (variant->fused) return matrix_shared_bytes(variant, layout, tuning);
     uint32_t query_words =
         tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u : layout->key_dim_padded;
@@ -141,8 +157,8 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
     const tuning_row *row = row_of(snapshot);
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
     if (!variant->fused) return cores * resident_workgroups(row, tuning);
-    uint32_t teams = tuning->lanes / 32u; /* 168 registers a lane */
-    return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
+    uint32_t teams = tuning->lanes / 32u, resident = variant->expands ? PREFILL_RESIDENT : MATRIX_TEAMS;
+    return cores * (teams < resident ? resident / teams : 1u);
 }
 
 /* Teams of 32 lanes that share a query tile; the emulation is one team. Codes are unpacked once for the sixteen rows of
@@ -184,6 +200,44 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->teams = teams;
     if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
     tuning->merge_lanes = 32u;
+    tuning->logits = shape->logits;
+    return true;
+}
+
+static bool fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups);
+
+/* Blocks of 16 rows for each subgroup, as many as its registers hold; a rung less is half of them. */
+static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
+    const octavo_packed_layout *layout = shape->layout;
+    const bool emulated = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
+    uint64_t wanted = (uint64_t)shape->group * shape->query_tokens;
+    uint32_t blocks = 4u, teams = emulated ? 1u : PREFILL_TEAMS;
+    while (blocks > 1u && blocks * 16u * layout->value_dim_padded > PREFILL_RESULTS) blocks /= 2u;
+    if (emulated && blocks > 2u) blocks = 2u;
+    while (teams > 1u && (uint64_t)teams / 2u * blocks * 16u >= wanted) teams /= 2u;
+    while (blocks > 1u && (uint64_t)blocks / 2u * 16u >= wanted) blocks /= 2u;
+    while (teams > 1u && !fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
+    if (rung > 2u || blocks >> rung == 0u) return false;
+    blocks >>= rung;
+    tuning->subgroup_size = emulated ? 0u : 32u;
+    tuning->fused = true;
+    for (;; teams /= 2u) {
+        tuning->teams = teams;
+        tuning->lanes = 32u * teams;
+        tuning->rows = 16u * blocks * teams;
+        tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
+        if (teams == 1u || tuning->shared_bytes <= snapshot->max_compute_shared_memory_size) break;
+    }
+    if (tuning->lanes > snapshot->max_compute_work_group_invocations ||
+        tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
+        return false;
+    tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
+    tuning->slice_work = row_of(snapshot)->slice_work;
+    tuning->whole_lists = true;
+    tuning->one_share = true;
+    if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
+    tuning->merge_lanes = emulated ? 32u : 128u;
     tuning->logits = shape->logits;
     return true;
 }
@@ -232,6 +286,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     const tuning_row *row = row_of(snapshot);
     memset(tuning, 0, sizeof *tuning);
     if (octavo_kernel_walks_tiles(variant)) return octavo_tile_tune(snapshot, variant, shape, rung, tuning);
+    if (variant->expands) return tune_prefill(snapshot, variant, shape, rung, tuning);
     if (variant->fused) return tune_matrix(snapshot, variant, shape, rung, tuning);
     uint32_t team_lanes = variant->one_subgroup ? nearest_subgroup(snapshot, row->lanes) : 32u;
     if (team_lanes < 4u || team_lanes > 128u || !is_power_of_two(team_lanes)) return false;
@@ -283,14 +338,25 @@ static const char *override_lanes(const octavo_device_snapshot *snapshot, const 
         return variant->fused ? "lanes: not a multiple of 32 up to 1024" : "lanes: not whole subgroups up to 1024";
     if (!fits_workgroup(snapshot, lanes, lanes / tuning->subgroup_size))
         return "lanes: more than a workgroup has on this device";
+    if (variant->expands) tuning->rows = tuning->rows / tuning->teams * (lanes / tuning->subgroup_size);
     tuning->lanes = lanes;
     tuning->teams = lanes / tuning->subgroup_size;
+    return NULL;
+}
+
+/* Sixteen rows a block, 1, 2 or 4 of them for each subgroup. */
+static const char *override_blocks(uint32_t rows, octavo_kernel_tuning *tuning) {
+    uint32_t blocks = rows / (16u * tuning->teams);
+    if (rows != blocks * 16u * tuning->teams || !is_power_of_two(blocks) || blocks > 4u)
+        return "rows: not 16, 32 or 64 for each subgroup";
+    tuning->rows = rows;
     return NULL;
 }
 
 /* walk.comp deals rows to groups of 32 lanes; walk_matrix.comp has the 16 rows of a fragment. */
 static const char *override_rows(const octavo_kernel_variant *variant, uint32_t rows, octavo_kernel_tuning *tuning) {
     if (octavo_kernel_walks_tiles(variant)) return octavo_tile_override_rows(rows, tuning);
+    if (variant->expands) return override_blocks(rows, tuning);
     uint32_t rows_max = variant->fused ? 16u : 8u;
     if (!is_power_of_two(rows) || rows > rows_max)
         return variant->fused ? "rows: none of 1, 2, 4, 8, 16" : "rows: none of 1, 2, 4, 8";

@@ -38,6 +38,7 @@ typedef struct octavo_kernel_tuning {
     uint64_t slice_work;    /* query rows times tokens in one dispatch */
     uint32_t tiles_max;     /* KV tiles of a workgroup; 0: no limit */
     bool one_share;         /* a workgroup does not walk on into the next list */
+    bool whole_lists;       /* a list is cut only where there are too few of them to fill the device */
     uint32_t merge_lanes;
     uint32_t logits; /* OCTAVO_LOGITS_ */
     octavo_tile_numbers tiles;

@@ -5,21 +5,25 @@
 #include "shader_modules.h"
 
 const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] = {
+    {"prefill_matrix", OCTAVO_SHADER_PREFILL_MATRIX, OCTAVO_SHADER_PREFILL_MATRIX, OCTAVO_KERNEL_MATRIX, false, true,
+     true, true},
     {"prefill_tiles", OCTAVO_SHADER_PREFILL_TILES, OCTAVO_SHADER_PREFILL_TILES, OCTAVO_KERNEL_MATRIX, false, false,
-     true},
-    {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true, false},
+     true, false},
+    {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true, false, false},
     {"int8_subgroup", OCTAVO_SHADER_WALK_INT_SUBGROUP, OCTAVO_SHADER_FUSED_INT_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true,
-     false, false},
+     false, false, false},
     {"int8_shared", OCTAVO_SHADER_WALK_INT_SHARED, OCTAVO_SHADER_FUSED_INT_SHARED, OCTAVO_KERNEL_INT_DOT, false, false,
-     false},
-    {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_SHADER_FUSED_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true,
      false, false},
+    {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_SHADER_FUSED_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true,
+     false, false, false},
     {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false,
-     false},
+     false, false},
     {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_SHADER_WALK_MATRIX_EMULATED,
-     OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false},
+     OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false, false},
+    {"prefill_emulated", OCTAVO_SHADER_PREFILL_EMULATED, OCTAVO_SHADER_PREFILL_EMULATED, OCTAVO_KERNEL_EMULATED_MATRIX,
+     false, true, true, true},
     {"prefill_tiles_emulated", OCTAVO_SHADER_PREFILL_TILES_EMULATED, OCTAVO_SHADER_PREFILL_TILES_EMULATED,
-     OCTAVO_KERNEL_EMULATED_MATRIX, false, false, true},
+     OCTAVO_KERNEL_EMULATED_MATRIX, false, false, true, false},
 };
 
 bool octavo_kernel_walks_tiles(const octavo_kernel_variant *variant) {

@@ -22,9 +22,10 @@ typedef struct octavo_kernel_variant {
     bool one_subgroup; /* the workgroup is exactly one subgroup */
     bool fused;        /* has only that form; else decoding takes it where the device binds so many buffers */
     bool prefill_only; /* its tiles have so many rows that decoding is left to others */
+    bool expands;      /* walks tiles of f16: packed pages are expanded before, once for all query tiles */
 } octavo_kernel_variant;
 
-#define OCTAVO_KERNEL_VARIANT_COUNT 8u
+#define OCTAVO_KERNEL_VARIANT_COUNT 10u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
 
 /* Whether it is prefill_tiles.comp: operands in shared memory, products of any layout (see tile_tuning.h). */

@@ -85,11 +85,16 @@ static void draw_cache(problem *x, rng *generator) {
     }
 }
 
+static const octavo_kernel_variant walk_of_packed_pages = {.name = "test"};
+
 /* The words of cuts that no list may touch keep their guards; what the others hold before a call says nothing. */
 static void set_cuts(problem *x) {
     ck_assert_uint_lt(x->plan.cache->segment_count, CUTS_MAX);
     memset(x->cuts, (int)(CUT_GUARD & 0xffu), sizeof x->cuts);
     x->plan.cuts = x->cuts;
+    x->plan.cut_count = x->plan.cache->segment_count;
+    x->plan.share_capacity = UINT32_MAX;
+    x->plan.variant = &walk_of_packed_pages;
 }
 
 static void draw_plan(problem *x, rng *generator) {

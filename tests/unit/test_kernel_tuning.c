@@ -82,7 +82,14 @@ static void check_matrix(const choice *c) {
     EXPECT(t->subgroup_size == (emulated ? 0u : 32u));
     uint32_t subgroups = s->max_compute_workgroup_subgroups; /* 0: not told */
     EXPECT(emulated || subgroups == 0u || t->lanes <= 32u * subgroups);
-    EXPECT(t->rows > 0u && t->rows <= 16u && (t->rows & (t->rows - 1u)) == 0u);
+    EXPECT(t->rows > 0u && (t->rows & (t->rows - 1u)) == 0u);
+    if (c->variant->expands) { /* blocks of 16 rows, whose results a subgroup holds in registers */
+        EXPECT(t->rows % (16u * t->teams) == 0u);
+        EXPECT(t->rows / t->teams * c->layout.value_dim_padded <= 4096u && t->rows / t->teams <= 64u);
+        EXPECT(t->whole_lists && t->one_share);
+    } else {
+        EXPECT(t->rows <= 16u);
+    }
     EXPECT(c->shape.phase == OCTAVO_PHASE_PREFILL || t->rows < 2u * c->shape.group * c->shape.query_tokens);
     EXPECT(t->query_parts == 0u);
     EXPECT(t->logits == c->shape.logits);

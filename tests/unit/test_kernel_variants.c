@@ -9,24 +9,23 @@
 static const uint32_t all_bits[] = {2, 3, 4, 16};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static uint32_t variant_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits,
+static uint32_t variant_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, OCTAVO_PHASE_DECODE, key_bits,
-                                       value_bits, order);
+    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, phase, key_bits, value_bits, order);
 }
 
 /* --- order -----------------------------------------------------------------------------------------------------------
  */
 
 /* A variant is tried when the device can run it and it is made to be fast. */
-static bool belongs_in_order(const usable_device *device, const octavo_kernel_variant *variant) {
+static bool belongs_in_order(const usable_device *device, octavo_phase phase, const octavo_kernel_variant *variant) {
     return variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX &&
-           octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities, OCTAVO_PHASE_DECODE) == NULL;
+           octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities, phase) == NULL;
 }
 
-static void check_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits) {
+static void check_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT], places[OCTAVO_KERNEL_VARIANT_COUNT];
-    uint32_t count = variant_order(device, key_bits, value_bits, order);
+    uint32_t count = variant_order(device, phase, key_bits, value_bits, order);
     const char *name = device->snapshot.name;
     ck_assert_uint_ge(count, 1u);
     ck_assert_uint_le(count, OCTAVO_KERNEL_VARIANT_COUNT);
@@ -38,14 +37,16 @@ static void check_order(const usable_device *device, uint32_t key_bits, uint32_t
             places[v] = i;
         }
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        ck_assert_msg(belongs_in_order(device, variant) == (places[v] != UINT32_MAX), "%s K %u V %u: %s", name,
+        ck_assert_msg(belongs_in_order(device, phase, variant) == (places[v] != UINT32_MAX), "%s K %u V %u: %s", name,
                       key_bits, value_bits, variant->name);
     }
     bool int_first = device->snapshot.int_dot_accelerated && (key_bits != 16u || value_bits != 16u);
     for (uint32_t i = 1; i < count; ++i) {
         const octavo_kernel_variant *before = &octavo_kernel_variants[order[i - 1u]];
         const octavo_kernel_variant *after = &octavo_kernel_variants[order[i]];
-        ck_assert_msg(after->arithmetic != OCTAVO_KERNEL_MATRIX, "%s: %s before %s", name, before->name, after->name);
+        bool both = before->arithmetic == OCTAVO_KERNEL_MATRIX && after->arithmetic == OCTAVO_KERNEL_MATRIX;
+        ck_assert_msg(after->arithmetic != OCTAVO_KERNEL_MATRIX || (both && before->prefill_only), "%s: %s before %s",
+                      name, before->name, after->name);
         if (before->arithmetic == OCTAVO_KERNEL_MATRIX) continue;
         if (before->arithmetic != after->arithmetic) {
             ck_assert_msg((before->arithmetic == OCTAVO_KERNEL_INT_DOT) == int_first, "%s K %u V %u: %s before %s",
@@ -64,7 +65,10 @@ START_TEST(order_of_variants) {
         if (!fabricate_usable_device((fabricated_device)which, &device)) continue;
         usable += 1u;
         for (uint32_t k = 0; k < COUNT(all_bits); ++k) {
-            for (uint32_t v = 0; v < COUNT(all_bits); ++v) check_order(&device, all_bits[k], all_bits[v]);
+            for (uint32_t v = 0; v < COUNT(all_bits); ++v) {
+                check_order(&device, OCTAVO_PHASE_DECODE, all_bits[k], all_bits[v]);
+                check_order(&device, OCTAVO_PHASE_PREFILL, all_bits[k], all_bits[v]);
+            }
         }
     }
     ck_assert_uint_eq(usable, FABRICATED_DEVICE_COUNT - 1u);
@@ -75,20 +79,23 @@ typedef struct expected_variant {
     const char *name;
     uint32_t needs; /* capabilities */
     octavo_kernel_arithmetic arithmetic;
-    bool one_subgroup, fused;
+    bool one_subgroup, fused, prefill_only, expands;
 } expected_variant;
 
 #define MATRIX_CAPABILITIES                                                                                            \
     (OCTAVO_CAPABILITY_SUBGROUP | OCTAVO_CAPABILITY_COOPERATIVE_MATRIX | OCTAVO_CAPABILITY_FLOAT16)
 static const expected_variant all_variants[] = {
-    {"prefill_tiles", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, false},
-    {"matrix", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, true},
-    {"int8_subgroup", OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false},
-    {"int8_shared", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false},
-    {"f32_subgroup", OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false},
-    {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false},
-    {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true},
-    {"prefill_tiles_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, false},
+    {"prefill_matrix", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, true, true, true},
+    {"prefill_tiles", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, false, true, false},
+    {"matrix", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, true, false, false},
+    {"int8_subgroup", OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false, false,
+     false},
+    {"int8_shared", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, false, false},
+    {"f32_subgroup", OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false, false, false},
+    {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false, false, false},
+    {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false, false},
+    {"prefill_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, true, true},
+    {"prefill_tiles_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, false, true, false},
 };
 
 /* A capability that is taken away takes its variants away; two need none. */
@@ -104,6 +111,10 @@ START_TEST(refusals_follow_capabilities) {
         ck_assert_str_eq(variant->name, expected->name);
         ck_assert_int_eq(variant->arithmetic, expected->arithmetic);
         ck_assert(variant->one_subgroup == expected->one_subgroup && variant->fused == expected->fused);
+        ck_assert(variant->prefill_only == expected->prefill_only && variant->expands == expected->expands);
+        bool decodes =
+            octavo_kernel_variant_refusal(variant, &device.snapshot, UINT32_MAX, OCTAVO_PHASE_DECODE) == NULL;
+        ck_assert(decodes == !variant->prefill_only);
         for (uint32_t have = 0; have < 1u << COUNT(bits); ++have) {
             uint32_t capabilities = 0u;
             for (uint32_t i = 0; i < COUNT(bits); ++i) capabilities |= (have >> i & 1u) != 0u ? bits[i] : 0u;
