@@ -1,8 +1,9 @@
 #!/bin/sh
-# matrix_check.sh SUITE PROGRAM DEVICE...: compiles the walks of prefill with matrix units (octavo_fleet_compile --matrix) on devices of
-# the fleet, and fails where one spills on its last rung or where its assembly has no instruction of matrix units (WMMA,
-# DPAS, HMMA). A device whose driver offers no matrices, or gives no answer in FLEET_LIMIT seconds, is skipped. Ends with
-# "N passed, N failed, N skipped"; tables go to FLEET_OUTPUT (default build/fleet) as SUITE/matrix_DEVICE.tsv.
+# matrix_check.sh SUITE PROGRAM DEVICE...: compiles the walks of prefill with matrix units (octavo_fleet_compile
+# --matrix) on devices of the fleet, and fails where one spills on its last rung or where its assembly has no instruction
+# of matrix units (WMMA, DPAS, HMMA). A device whose driver offers no matrices, or gives no answer in FLEET_LIMIT seconds,
+# is skipped. Ends with "N passed, N failed, N skipped"; tables go to FLEET_OUTPUT (default build/fleet) as
+# SUITE/matrix_DEVICE.tsv.
 set -eu
 [ $# -ge 3 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
