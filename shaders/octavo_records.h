@@ -18,6 +18,15 @@
 #define OCTAVO_SPEC_APPEND_AHEAD 9 /* 1: loads a row while it works on the one before */
 #define OCTAVO_SPEC_TEAMS 10 /* subgroups of a workgroup, each with tiles of its own */
 #define OCTAVO_SPEC_ROTATED 11 /* prefill of f16 tiles, 1: values are in the basis of the codes */
+/* prefill_tiles.comp: the product (M x K) (K x N) of f16 matrices, and how a workgroup is cut */
+#define OCTAVO_SPEC_MATRIX_M 20
+#define OCTAVO_SPEC_MATRIX_N 21
+#define OCTAVO_SPEC_MATRIX_K 22
+#define OCTAVO_SPEC_SUBGROUP 23   /* lanes of a subgroup */
+#define OCTAVO_SPEC_BLOCK 24      /* tokens that are expanded at once: 16, 32 or 64 */
+#define OCTAVO_SPEC_ROW_TEAMS 25  /* subgroups that share out the rows; the others of the workgroup share the columns */
+#define OCTAVO_SPEC_HOLD_QUERY 26 /* 1: fragments of the query stay in registers */
+#define OCTAVO_SPEC_STEPS 27      /* of the channels of a query that is not held, unrolled: 1 or 2 */
 #define OCTAVO_SPEC_LOCAL_SIZE 253
 
 /* --- bindings, set 0 ------------------------------------------------------------------------------------------ */
@@ -53,13 +62,15 @@
 /* --- rotate: rows of queries -> the query form of the walk ------------------------------------------------------- */
 #define OCTAVO_ROTATE_QUERY_INT 0u   /* int8 parts */
 #define OCTAVO_ROTATE_QUERY_FLOAT 1u /* f32 */
+#define OCTAVO_ROTATE_QUERY_HALF 2u  /* f16, the row's largest magnitude 1 */
 /* Of a codec record, K */
 #define OCTAVO_ROTATE_HAS_MEAN 1u
 #define OCTAVO_ROTATE_HAS_TRANSFORM 2u
 #define OCTAVO_ROTATE_RAW 4u /* an f16 cache: the values as they came */
 
 #define OCTAVO_ROW_HEADER_WORDS 4u
-/* A query row: header, then d'/4 words of int8 for each part, high part first; or d' floats. */
+/* A query row: header, then d'/4 words of int8 for each part, high part first; or d' floats; or d' f16, of which each four
+ * beside packed keys are in the order 0, 2, 1, 3, as their codes are expanded. */
 #define OCTAVO_QUERY_SCALE 0u  /* f32: logit = scale * integer dot (of twice the levels), or of one float unit */
 #define OCTAVO_QUERY_OFFSET 1u /* i32: (2^bits - 1) * sum of the query integers */
 #define OCTAVO_QUERY_MEAN 2u   /* f32: what the mean of K adds to each logit */

@@ -1,5 +1,5 @@
 #version 450
-// Rows of Q into the basis of the codes, and the numbers that the walk needs of each: its int8 parts, or f32. A workgroup
+// Rows of Q into the basis of the codes, and the numbers that the walk needs of each: its int8 parts, f16 or f32. A workgroup
 // takes ROWS rows (a row is one head of one token).
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -116,16 +116,42 @@ void write_query_float(uint first) {
     }
 }
 
-void write_query_int(uint first) {
-    const uint r = lane / LANES_PER_ROW, l = lane % LANES_PER_ROW;
+// The largest magnitude of row r, or 0 if the row is not finite.
+float find_largest(uint r, out bool finite) {
     uint own = 0u; // bits of magnitudes are in their order; those of Inf and NaN come last
-    for (uint i = l; i < ROW_CHANNELS; i += LANES_PER_ROW) {
+    for (uint i = lane % LANES_PER_ROW; i < ROW_CHANNELS; i += LANES_PER_ROW) {
         own = max(own, floatBitsToUint(rows[r * ROW_CHANNELS + i]) & 0x7fffffffu);
     }
     atomicMax(row_largest[r], own);
     barrier();
-    const bool finite = row_largest[r] < 0x7f800000u;
-    const float largest = finite ? uintBitsToFloat(row_largest[r]) : 0.0;
+    finite = row_largest[r] < 0x7f800000u;
+    return finite ? uintBitsToFloat(row_largest[r]) : 0.0;
+}
+
+void write_query_half(uint first) {
+    const uint r = lane / LANES_PER_ROW, l = lane % LANES_PER_ROW;
+    bool finite;
+    const float largest = find_largest(r, finite), factor = largest > 1.0e-30 ? 1.0 / largest : 0.0;
+    const uint at = query_place(first + r, ROW_CHANNELS / 2u);
+    if (first + r >= push.row_count) {
+        return;
+    }
+    for (uint w = l; w < ROW_CHANNELS / 2u; w += LANES_PER_ROW) {
+        const uint low = BITS == 16u ? 2u * w : 4u * (w >> 1) + (w & 1u), high = BITS == 16u ? low + 1u : low + 2u;
+        const vec2 pair = vec2(rows[r * ROW_CHANNELS + low], rows[r * ROW_CHANNELS + high]) * factor;
+        scratch[at + OCTAVO_ROW_HEADER_WORDS + w] = finite ? packHalf2x16(pair) : 0u;
+    }
+    if (l == 0u) {
+        scratch[at + OCTAVO_QUERY_SCALE] = floatBitsToUint(finite ? push.scale * largest : uintBitsToFloat(0x7fc00000u));
+        scratch[at + OCTAVO_QUERY_OFFSET] = 0u;
+        scratch[at + OCTAVO_QUERY_MEAN] = floatBitsToUint(row_mean * push.scale);
+    }
+}
+
+void write_query_int(uint first) {
+    const uint r = lane / LANES_PER_ROW, l = lane % LANES_PER_ROW;
+    bool finite;
+    const float largest = find_largest(r, finite);
     const float to_integer = largest > 1.0e-30 ? QUERY_STEPS / largest : 0.0;
     const uint at = query_place(first + r, PARTS * ROW_CHANNELS / 4u);
     int sum = 0;
@@ -163,6 +189,8 @@ void main() {
     }
     if (push.role == OCTAVO_ROTATE_QUERY_INT) {
         write_query_int(first);
+    } else if (push.role == OCTAVO_ROTATE_QUERY_HALF) {
+        write_query_half(first);
     } else {
         write_query_float(first);
     }

@@ -32,3 +32,9 @@ octavo_variant(NAME prefill_matrix SOURCE prefill_matrix.comp PUSH octavo_attent
                NEEDS subgroup cooperative_matrix float16)
 octavo_variant(NAME prefill_emulated SOURCE prefill_matrix.comp PUSH octavo_attention_push BINDINGS 7
                DEFINES OCTAVO_EMULATED_MATRIX=1)
+
+# Prefill on matrix units of any layout, between rotate and merge.
+octavo_variant(NAME prefill_tiles SOURCE prefill_tiles.comp PUSH octavo_attention_push GLSLANG 14
+               NEEDS subgroup cooperative_matrix float16)
+octavo_variant(NAME prefill_tiles_emulated SOURCE prefill_tiles.comp PUSH octavo_attention_push
+               DEFINES OCTAVO_EMULATED_MATRIX=1)

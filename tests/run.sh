@@ -2,8 +2,9 @@
 # tests/run.sh [STAGE...]: installs what is missing, builds and tests everything; with names, only those stages (list:
 # tests/run.sh --list). Ends with "N passed, N failed, N skipped" over all stages, and fails when one did.
 # A stage's log is build/logs/STAGE.log. A stage that runs past its limit fails; the limits are several times what an
-# idle machine of two cores needs. fleet-report and fleet-values run only when named; the first never fails, the second
-# counts instructions anew for tests/fleet/instructions.json.
+# idle machine of two cores needs. fleet-report, fleet-values and matrix run only when named; the first never fails, the
+# second counts instructions anew for tests/fleet/instructions.json, the third takes the matrix walks to Debian sid's
+# drivers, which move: it compiles them and runs them on a lavapipe that has cooperative matrix.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 . samples/install_packages.sh
@@ -109,6 +110,24 @@ stage_fleet() {
         sh tests/fleet/fleet_check.sh gate -- "$(fleet_program build/dev)" >"$logs/fleet-gate.txt"
     cat "$logs/fleet-gate.txt"
     report_fleet "$logs/fleet-gate.txt"
+    matrix_units trixie amd:navi31 intel:dg2
+}
+matrix_units() { # SUITE DEVICE...
+    suite=$1
+    shift
+    FLEET_LIMIT=${FLEET_LIMIT:-600} FLEET_OUTPUT=$PWD/build/fleet \
+        sh tests/fleet/matrix_check.sh "$suite" "$(fleet_program build/dev)" "$@" >"$logs/matrix-$suite.txt"
+    cat "$logs/matrix-$suite.txt"
+    report_fleet "$logs/matrix-$suite.txt"
+}
+stage_matrix() {
+    sh tests/fleet/fleet_setup.sh sid || { report 0 1 0; return; }
+    matrix_units sid amd:navi31 amd:gfx1201 intel:dg2 intel:bmg nv:162 nv:172
+    for test in test_matrix_emulated test_matrix_poison; do # they take the variants that the device has
+        one sh tests/fleet/fleet_run.sh sid lvp:256 "build/dev/tests/$test"
+    done
+    one sh tests/fleet/fleet_run.sh sid lvp:256 build/dev/octavo selftest --random 30 --limit 22 \
+        --seed "${OCTAVO_RANDOM_SEED:-$(date +%Y%m%d)}" --variant prefill_tiles
 }
 fleet_program() { find "$PWD/$1" -name octavo_fleet_compile -type f | head -n 1; }
 report_fleet() {
@@ -176,6 +195,7 @@ stage_seconds() { # STAGE: its limit
     unit* | build-*) echo 900 ;;
     fleet) echo 3000 ;;
     fleet-values) echo 14400 ;;
+    matrix) echo 3600 ;;
     fleet-report) echo $((${OCTAVO_REPORT_SECONDS:-600} + 300)) ;;
     random | gpu-swiftshader) echo 2700 ;;
     fuzz) echo $((fuzz_seconds * 4 + 600)) ;;
@@ -189,7 +209,7 @@ if [ "${1:-}" = --one ]; then # internal: the stage itself
     exit 0
 fi
 if [ "${1:-}" = --list ]; then
-    echo "$all_stages fleet-report fleet-values" | tr -s ' ' '\n'
+    echo "$all_stages fleet-report fleet-values matrix" | tr -s ' ' '\n'
     exit 0
 fi
 [ $# -gt 0 ] || set -- $all_stages
@@ -197,7 +217,7 @@ mkdir -p "$logs"
 passed=0 failed=0 skipped=0 start=$(date +%s) running=''
 trap 'kill $running; exit 130' INT TERM # a limited stage is a process group of its own
 for stage in "$@"; do
-    case " $(echo $all_stages) fleet-report fleet-values " in
+    case " $(echo $all_stages) fleet-report fleet-values matrix " in
     *" $stage "*) ;;
     *) echo "no stage '$stage'; tests/run.sh --list" >&2; exit 2 ;;
     esac

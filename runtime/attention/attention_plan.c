@@ -91,7 +91,8 @@ static octavo_status create_scratch(octavo_attention *plan) {
 
     plan->query_row_words = OCTAVO_ROW_HEADER_WORDS + (plan->tuning.query_parts != 0u
                                                            ? plan->tuning.query_parts * layout->key_dim_padded / 4u
-                                                           : layout->key_dim_padded);
+                                                       : plan->tuning.query_half ? layout->key_dim_padded / 2u
+                                                                                 : layout->key_dim_padded);
     if (plan->tuning.fused) plan->query_row_words = 0u; /* they stay in the walk */
     uint64_t rows = plan->tuning.rows;
     uint64_t token_bytes = 4u * (uint64_t)plan->info.query_head_count * plan->query_row_words;
@@ -240,7 +241,8 @@ static octavo_status climb_down(const octavo_attention_info *info, const octavo_
     uint32_t rung = 0;
     for (; octavo_kernel_tune(snapshot, variant, &shape, rung, &tuning); ++rung) {
         if (row != NULL && octavo_kernel_override(snapshot, variant, &shape, row, &tuning) != NULL) break;
-        if (rung > 0u && tuning.rows == before.rows && tuning.tokens == before.tokens && tuning.fused == before.fused)
+        if (rung > 0u && tuning.rows == before.rows && tuning.tokens == before.tokens && tuning.fused == before.fused &&
+            memcmp(&tuning.tiles, &before.tiles, sizeof tuning.tiles) == 0)
             continue; /* the row's */
         before = tuning;
         octavo_attention *smaller;

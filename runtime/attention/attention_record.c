@@ -35,7 +35,9 @@ static octavo_status rotate_queries(const slice_recorder *recorder, uint32_t fir
     const octavo_attention_run *run = recorder->run;
     const octavo_layer_codec *codec = octavo_cache_codec(cache, record, run->layer);
     octavo_rotate_push push = {0};
-    push.role = plan->tuning.query_parts != 0u ? OCTAVO_ROTATE_QUERY_INT : OCTAVO_ROTATE_QUERY_FLOAT;
+    push.role = plan->tuning.query_parts != 0u ? OCTAVO_ROTATE_QUERY_INT
+                : plan->tuning.query_half      ? OCTAVO_ROTATE_QUERY_HALF
+                                               : OCTAVO_ROTATE_QUERY_FLOAT;
     push.flags = octavo_cache_key_flags(cache, codec);
     push.row_count = count * plan->info.query_head_count;
     push.head_count = plan->info.query_head_count;

@@ -36,6 +36,17 @@ static void set_layout(octavo_gpu_pipeline_info *info, const octavo_packed_layou
     set_constant(info, OCTAVO_SPEC_VALUE_PAD, layout->value_dim_padded);
 }
 
+static void set_tiles(octavo_gpu_pipeline_info *info, const octavo_tile_numbers *tiles) {
+    set_constant(info, OCTAVO_SPEC_MATRIX_M, tiles->m);
+    set_constant(info, OCTAVO_SPEC_MATRIX_N, tiles->n);
+    set_constant(info, OCTAVO_SPEC_MATRIX_K, tiles->k);
+    set_constant(info, OCTAVO_SPEC_SUBGROUP, tiles->subgroup);
+    set_constant(info, OCTAVO_SPEC_BLOCK, tiles->block);
+    set_constant(info, OCTAVO_SPEC_ROW_TEAMS, tiles->row_teams);
+    set_constant(info, OCTAVO_SPEC_HOLD_QUERY, tiles->hold_query);
+    set_constant(info, OCTAVO_SPEC_STEPS, tiles->steps);
+}
+
 uint32_t octavo_kernel_rotate_rows(uint32_t query_parts) {
     return query_parts != 0u ? 1u : OCTAVO_KERNEL_ROTATE_ROWS;
 }
@@ -96,8 +107,10 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
     set_layout(&info, layout);
     if (variant->expands) set_constant(&info, OCTAVO_SPEC_ROTATED, layout->value_bits != 16u);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
-    if (!variant->fused) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
-    if (variant->fused) set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
+    bool walks_tiles = octavo_kernel_walks_tiles(variant);
+    if (!variant->fused && !walks_tiles) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
+    if (variant->fused || walks_tiles) set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
+    if (walks_tiles) set_tiles(&info, &tuning->tiles);
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT)
         set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, tuning->query_parts != 0u ? tuning->query_parts : 1u);
     if (tuning->fused && variant->one_subgroup) set_constant(&info, OCTAVO_SPEC_TEAMS, tuning->teams);

@@ -1,5 +1,7 @@
 #include "attention/kernel_tuning.h"
 
+#include "attention/tile_tuning.h"
+
 #include <string.h>
 
 #define VENDOR_AMD 0x1002u
@@ -105,6 +107,7 @@ static uint32_t prefill_shared_bytes(const octavo_kernel_variant *variant, const
 /* The walk's shared memory in bytes: the arrays of walk.comp. */
 static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                   const octavo_kernel_tuning *tuning) {
+    if (octavo_kernel_walks_tiles(variant)) return octavo_tile_shared_bytes(variant, layout, tuning);
     if (variant->expands) return prefill_shared_bytes(variant, layout, tuning);
     if (variant->fused) return matrix_shared_bytes(variant, layout, tuning);
     uint32_t query_words =
@@ -164,6 +167,7 @@ static uint32_t resident_workgroups(const tuning_row *row, const octavo_kernel_t
 /* What fills the device, with the lanes and shared memory of *tuning. */
 static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                                    const octavo_kernel_tuning *tuning) {
+    if (octavo_kernel_walks_tiles(variant)) return octavo_tile_workgroups(snapshot, tuning);
     const tuning_row *row = row_of(snapshot);
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
     if (!variant->fused) return cores * resident_workgroups(row, tuning);
@@ -301,6 +305,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     const octavo_packed_layout *layout = shape->layout;
     const tuning_row *row = row_of(snapshot);
     memset(tuning, 0, sizeof *tuning);
+    if (octavo_kernel_walks_tiles(variant)) return octavo_tile_tune(snapshot, variant, shape, rung, tuning);
     if (variant->expands) return tune_prefill(snapshot, variant, shape, rung, tuning);
     if (variant->fused) return tune_matrix(snapshot, variant, shape, rung, tuning);
     uint32_t team_lanes = variant->one_subgroup ? nearest_subgroup(snapshot, row->lanes) : 32u;
@@ -370,6 +375,7 @@ static const char *override_blocks(uint32_t rows, octavo_kernel_tuning *tuning) 
 
 /* walk.comp deals rows to groups of 32 lanes; walk_matrix.comp has the 16 rows of a fragment. */
 static const char *override_rows(const octavo_kernel_variant *variant, uint32_t rows, octavo_kernel_tuning *tuning) {
+    if (octavo_kernel_walks_tiles(variant)) return octavo_tile_override_rows(rows, tuning);
     if (variant->expands) return override_blocks(rows, tuning);
     uint32_t rows_max = variant->fused ? 16u : 8u;
     if (!is_power_of_two(rows) || rows > rows_max)
@@ -382,7 +388,7 @@ static const char *override_rows(const octavo_kernel_variant *variant, uint32_t 
 
 static const char *override_unpack(const octavo_kernel_variant *variant, uint32_t unpack,
                                    octavo_kernel_tuning *tuning) {
-    if (variant->fused) return "unpack: the matrix variants have no choice";
+    if (variant->fused || octavo_kernel_walks_tiles(variant)) return "unpack: the matrix variants have no choice";
     if (!is_power_of_two(unpack) || unpack > 4u) return "unpack: none of 1, 2, 4";
     tuning->tokens = unpack;
     return NULL;
@@ -393,6 +399,7 @@ static const char *override_dispatches(const octavo_device_snapshot *snapshot, c
                                        octavo_kernel_tuning *tuning) {
     if (dispatches != 1u && dispatches != 3u) return "dispatches: neither 1 nor 3";
     if (variant->fused) return dispatches == 1u ? NULL : "dispatches: the matrix variants take one";
+    if (octavo_kernel_walks_tiles(variant)) return dispatches == 3u ? NULL : "dispatches: this variant takes three";
     if (dispatches == 1u && !octavo_kernel_binds_fused(snapshot))
         return "dispatches: the device binds too few storage buffers for one";
     if (tuning->fused != (dispatches == 1u))
@@ -419,7 +426,8 @@ const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const
     if (problem == NULL && row->unpack != 0u) problem = override_unpack(variant, row->unpack, &changed);
     if (problem == NULL && row->query_bits != 0u) problem = override_query_bits(row->query_bits, &changed);
     if (problem != NULL) return problem;
-    if (!variant->fused && row->lanes == 0u) /* as many teams as the rows leave room for */
+    if (!variant->fused && !octavo_kernel_walks_tiles(variant) &&
+        row->lanes == 0u) /* as many teams as the rows leave room for */
         set_form(snapshot, variant, shape->layout, changed.lanes / changed.teams, changed.fused, &changed);
     changed.shared_bytes = walk_shared_bytes(variant, shape->layout, &changed);
     if (changed.shared_bytes > snapshot->max_compute_shared_memory_size)
@@ -437,7 +445,7 @@ octavo_tuning_row octavo_kernel_settings(const octavo_kernel_variant *variant, c
     memset(&row, 0, sizeof row);
     if (tuning->fused && tuning->subgroup_size != 0u) row.lanes = tuning->lanes;
     row.rows = tuning->rows;
-    if (!variant->fused) row.unpack = tuning->tokens;
+    if (!variant->fused && !octavo_kernel_walks_tiles(variant)) row.unpack = tuning->tokens;
     if (!variant->fused) row.dispatches = tuning->fused ? 1u : 3u;
     if (tuning->query_parts != 0u) row.query_bits = tuning->query_parts == 1u ? 8u : 15u;
     row.workgroups = tuning->workgroups;

@@ -15,6 +15,16 @@ typedef struct octavo_kernel_shape {
     uint32_t logits; /* OCTAVO_LOGITS_ */
 } octavo_kernel_shape;
 
+/* Of prefill_tiles.comp; 0 in other walks. */
+typedef struct octavo_tile_numbers {
+    uint32_t m, n, k;                 /* the product of matrices: M x K by K x N */
+    uint32_t subgroup;                /* lanes */
+    uint32_t row_teams, column_teams; /* of the subgroups of a workgroup */
+    uint32_t block;                   /* tokens that are expanded at once */
+    uint32_t hold_query;              /* 1: in registers */
+    uint32_t steps;                   /* of a product that are unrolled where the query is not held */
+} octavo_tile_numbers;
+
 typedef struct octavo_kernel_tuning {
     bool fused;             /* one dispatch prepares the queries, walks and finishes the rows */
     uint32_t lanes;         /* of a workgroup: a power of two, or whole subgroups */
@@ -22,6 +32,7 @@ typedef struct octavo_kernel_tuning {
     uint32_t subgroup_size; /* required; 0: none */
     uint32_t rows;          /* of a query tile */
     uint32_t query_parts;   /* int8 parts of a query value; 0: the query is f32 */
+    bool query_half;        /* the query is f16 */
     uint32_t tokens;        /* and channels, that a lane unpacks at once: 1, 2 or 4 */
     uint32_t shared_bytes;  /* of a walk workgroup */
     uint32_t workgroups;    /* that fill the device */
@@ -32,6 +43,7 @@ typedef struct octavo_kernel_tuning {
     bool whole_lists;       /* a list is cut only where there are too few of them to fill the device */
     uint32_t merge_lanes;
     uint32_t logits; /* OCTAVO_LOGITS_ */
+    octavo_tile_numbers tiles;
 } octavo_kernel_tuning;
 
 /* rung 0 is the choice for the device; each further one asks for fewer registers, for compilers that spill at the one

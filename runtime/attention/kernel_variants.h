@@ -25,8 +25,11 @@ typedef struct octavo_kernel_variant {
     bool expands;      /* walks tiles of f16: packed pages are expanded before, once for all query tiles */
 } octavo_kernel_variant;
 
-#define OCTAVO_KERNEL_VARIANT_COUNT 8u
+#define OCTAVO_KERNEL_VARIANT_COUNT 10u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
+
+/* Whether it is prefill_tiles.comp: operands in shared memory, products of any layout (see tile_tuning.h). */
+bool octavo_kernel_walks_tiles(const octavo_kernel_variant *variant);
 
 /* Whether the device binds the buffers of a walk in one dispatch. */
 bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot);

@@ -1,10 +1,12 @@
-/* octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP] [MODULE...]
+/* octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP] [--matrix] [MODULE...]
  *
  * Compiles compute shaders with one device's own compiler and prints a line of tab-separated values for each. Without
  * MODULE (see fleet_list.h for its spelling) it compiles what the library would run on this device.
  * With --values it prints instead, as JSON, how many instructions the chosen decode walks take for each cached value.
- * A job's number goes to stderr before it starts, so that a script can go on with --from after a compiler crashed.
- * Exit: 0 every job compiled and no chosen one spills, 1 one did not, 2 usage, 3 no device. */
+ * With --matrix it compiles the walks of prefill with matrix units, and fails also where the assembly of one has no
+ * instruction of them; a device without such walks ends it with 4. A job's number goes to stderr before it starts, so
+ * that a script can go on with --from after a compiler crashed. Exit: 0 every job compiled and no chosen one spills, 1
+ * one did not, 2 usage, 3 no device, 4 no matrix units. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,9 @@ static void print_row(const fleet_device *device, const fleet_job *job, fleet_re
     print_number(statistics->scratch);
     print_number(statistics->instructions);
     print_number(statistics->occupancy);
+    if (job->wants_isa) {
+        print_number(statistics->matrix);
+    }
     printf("\t%s\n", *reason ? reason : statistics->raw);
     fflush(stdout);
 }
@@ -47,7 +52,8 @@ static bool run(const fleet_device *device, const fleet_job *jobs, size_t count,
     static fleet_statistics statistics;
     bool ok = true;
     if (from == 0) {
-        printf("device\tmodule\tresult\tchosen\tsubgroup\tregisters\tspills\tscratch\tinstructions\toccupancy\traw\n");
+        printf("device\tmodule\tresult\tchosen\tsubgroup\tregisters\tspills\tscratch\tinstructions\toccupancy\t%sraw\n",
+               count > 0 && jobs[0].wants_isa ? "matrix\t" : "");
     }
     for (size_t i = from; i < count; i++) {
         char reason[256] = "";
@@ -55,12 +61,14 @@ static bool run(const fleet_device *device, const fleet_job *jobs, size_t count,
                                         .spills = FLEET_UNKNOWN,
                                         .scratch = FLEET_UNKNOWN,
                                         .instructions = FLEET_UNKNOWN,
+                                        .matrix = FLEET_UNKNOWN,
                                         .occupancy = FLEET_UNKNOWN};
         fprintf(stderr, "job %zu of %zu: %s\n", i, count, jobs[i].name);
         fleet_result result = fleet_compile(device, &jobs[i], &statistics, reason, sizeof reason);
         print_row(device, &jobs[i], result, &statistics, reason);
         ok = ok && result != FLEET_FAILED && !(result == FLEET_UNSUPPORTED && jobs[i].chosen) &&
-             !(result == FLEET_SPILLS && jobs[i].chosen && !jobs[i].has_rung);
+             !(result == FLEET_SPILLS && jobs[i].chosen && !jobs[i].has_rung) &&
+             !(jobs[i].wants_isa && statistics.matrix <= 0);
         while (result != FLEET_SPILLS && i + 1 < count && jobs[i].has_rung) {
             i++; /* a plan would stay on this rung */
         }
@@ -94,15 +102,14 @@ static bool parse_number(const char *text, uint32_t *number) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"device", required_argument, NULL, 'd'},
-                                            {"from", required_argument, NULL, 'f'},
-                                            {"list", no_argument, NULL, 'l'},
-                                            {"values", required_argument, NULL, 'v'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"device", required_argument, NULL, 'd'}, {"from", required_argument, NULL, 'f'},
+        {"list", no_argument, NULL, 'l'},         {"values", required_argument, NULL, 'v'},
+        {"matrix", no_argument, NULL, 'm'},       {NULL, 0, NULL, 0}};
     uint32_t index = 0, from = 0;
-    bool list = false, understood = true;
+    bool list = false, matrix = false, understood = true;
     const char *chip = NULL;
-    for (int option; (option = getopt_long(argc, argv, "d:f:lv:", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "d:f:lmv:", options, NULL)) != -1;) {
         switch (option) {
         case 'd':
             understood = understood && parse_number(optarg, &index);
@@ -112,6 +119,9 @@ int main(int argc, char **argv) {
             break;
         case 'l':
             list = true;
+            break;
+        case 'm':
+            matrix = true;
             break;
         case 'v':
             chip = optarg;
@@ -124,7 +134,7 @@ int main(int argc, char **argv) {
     fleet_job *jobs = calloc(MAX_JOBS, sizeof *jobs);
     if (!understood || argument_count > MAX_JOBS || !jobs) {
         fprintf(stderr,
-                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP] "
+                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP] [--matrix] "
                 "[FILE.spv[,OPTION...]...]\n");
         free(jobs);
         return 2;
@@ -142,7 +152,14 @@ int main(int argc, char **argv) {
         goto done;
     }
     if (argument_count == 0) {
-        count = chip ? fleet_decode_jobs(&device, jobs, MAX_JOBS) : fleet_jobs(&device, jobs, MAX_JOBS);
+        count = chip     ? fleet_decode_jobs(&device, jobs, MAX_JOBS)
+                : matrix ? fleet_matrix_jobs(&device, jobs, MAX_JOBS)
+                         : fleet_jobs(&device, jobs, MAX_JOBS);
+        if (matrix && count == 0) {
+            fprintf(stderr, "the device has no walk with matrix units\n");
+            status = 4;
+            goto done;
+        }
         if (count == 0 || count > MAX_JOBS) {
             fprintf(stderr, "the library lists %zu jobs for this device; 1..%d can be compiled\n", count, MAX_JOBS);
             count = 0;

@@ -20,7 +20,8 @@
 
 #define FLEET_STATISTICS_FUNCTIONS(X)                                                                                  \
     X(vkGetPipelineExecutablePropertiesKHR)                                                                            \
-    X(vkGetPipelineExecutableStatisticsKHR)
+    X(vkGetPipelineExecutableStatisticsKHR)                                                                            \
+    X(vkGetPipelineExecutableInternalRepresentationsKHR)
 
 typedef struct fleet_features {
     VkPhysicalDeviceFeatures2 core;

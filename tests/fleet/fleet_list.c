@@ -136,8 +136,8 @@ static void add_unchosen(job_list *list, const octavo_device_snapshot *snapshot,
 static void add_attention(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
                           const octavo_kernel_shape *shape, const char *layout_name, bool all) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
-    uint32_t count =
-        octavo_kernel_variant_order(snapshot, capabilities, shape->phase, shape->layout->key_bits, shape->layout->value_bits, order);
+    uint32_t count = octavo_kernel_variant_order(snapshot, capabilities, shape->phase, shape->layout->key_bits,
+                                                 shape->layout->value_bits, order);
     bool chosen = true;
     for (uint32_t i = 0; i < count && (chosen || all); i++) {
         if (add_walk(list, snapshot, &octavo_kernel_variants[order[i]], shape, layout_name, chosen)) {
@@ -169,27 +169,28 @@ static bool plan_device(const fleet_device *device, octavo_device_snapshot *snap
     return true;
 }
 
-size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
-    enum { DECODE = 1, PREFILL = 2, ALL_VARIANTS = 4 };
-    /* not the full product: each shape, each pair of bits and each group with what is most work for a compiler */
-    static const struct {
-        uint32_t key_dim, value_dim, key_bits, value_bits, group, what;
-    } cases[] = {
-        {128, 128, 3, 3, 4, DECODE | PREFILL | ALL_VARIANTS},
-        {128, 128, 3, 3, 1, DECODE},
-        {64, 64, 3, 3, 1, DECODE},
-        {64, 64, 3, 3, 8, DECODE | PREFILL},
-        {256, 256, 3, 3, 1, DECODE},
-        {256, 256, 3, 3, 8, DECODE},
-        {80, 80, 3, 3, 4, DECODE},
-        {192, 128, 3, 3, 8, DECODE},
-        {128, 128, 4, 3, 8, DECODE},
-        {128, 128, 2, 2, 8, DECODE},
-        {64, 64, 4, 4, 4, DECODE},
-        {64, 64, 16, 16, 1, DECODE},
-        {128, 128, 16, 16, 8, DECODE},
-    };
+/* Shapes of calls on the devices. Not the full product: each shape, each pair of bits and each group with what is most
+ * work for a compiler. */
+enum { DECODE = 1, PREFILL = 2, ALL_VARIANTS = 4, MATRIX = 8 /* prefill with matrix units: fleet_matrix_jobs */ };
+static const struct {
+    uint32_t key_dim, value_dim, key_bits, value_bits, group, what;
+} cases[] = {
+    {128, 128, 3, 3, 4, DECODE | PREFILL | ALL_VARIANTS},
+    {128, 128, 3, 3, 1, DECODE},
+    {64, 64, 3, 3, 1, DECODE},
+    {64, 64, 3, 3, 8, DECODE | PREFILL},
+    {256, 256, 3, 3, 1, DECODE},
+    {256, 256, 3, 3, 8, DECODE | MATRIX},
+    {80, 80, 3, 3, 4, DECODE | MATRIX},
+    {192, 128, 3, 3, 8, DECODE | MATRIX},
+    {128, 128, 4, 3, 8, DECODE | MATRIX},
+    {128, 128, 2, 2, 8, DECODE},
+    {64, 64, 4, 4, 4, DECODE},
+    {64, 64, 16, 16, 1, DECODE},
+    {128, 128, 16, 16, 8, DECODE | MATRIX},
+};
 
+size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
     octavo_device_snapshot snapshot;
     octavo_device_plan plan;
     if (!plan_device(device, &snapshot, &plan)) {
@@ -237,6 +238,40 @@ size_t fleet_decode_jobs(const fleet_device *device, fleet_job *jobs, size_t cap
             if (list.jobs[j].trip_values != 0) { /* a walk */
                 jobs[kept++] = list.jobs[j];
             }
+        }
+    }
+    return kept;
+}
+
+size_t fleet_matrix_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
+    octavo_device_snapshot snapshot;
+    octavo_device_plan plan;
+    if (!plan_device(device, &snapshot, &plan)) {
+        return 0;
+    }
+    size_t kept = 0;
+    job_list list = {.jobs = jobs, .capacity = capacity, .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        octavo_packed_layout layout = octavo_packed_layout_make(1, 8, cases[i].key_dim, cases[i].value_dim,
+                                                                cases[i].key_bits, cases[i].value_bits);
+        char name[64];
+        snprintf(name, sizeof name, "d %u/%u bits %u/%u", cases[i].key_dim, cases[i].value_dim, cases[i].key_bits,
+                 cases[i].value_bits);
+        for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; v++) {
+            const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
+            octavo_kernel_shape shape = {
+                .layout = &layout, .group = cases[i].group, .query_tokens = 512, .phase = OCTAVO_PHASE_PREFILL};
+            if ((cases[i].what & (PREFILL | MATRIX)) && variant->prefill_only &&
+                variant->arithmetic == OCTAVO_KERNEL_MATRIX &&
+                octavo_kernel_variant_refusal(variant, &snapshot, plan.capabilities, shape.phase) == NULL) {
+                add_walk(&list, &snapshot, variant, &shape, name, true);
+            }
+        }
+    }
+    for (size_t j = 0; j < list.count && j < list.capacity; j++) {
+        if (list.jobs[j].trip_values != 0) { /* a walk */
+            list.jobs[j].wants_isa = true;
+            jobs[kept++] = list.jobs[j];
         }
     }
     return kept;

@@ -26,10 +26,11 @@ typedef struct fleet_job {
     uint32_t constant_count;
     uint32_t subgroup_size; /* required subgroup size; 0: the driver's choice */
     bool full_subgroups;
-    bool chosen;   /* a plan would run this one here, so a spill is a failure */
-    bool has_rung; /* the next job is what a plan tries when this one spills; else it is not needed */
-    uint32_t rung; /* of the tuning */
-    bool int8_dot; /* the device has accelerated integer dot products */
+    bool chosen;    /* a plan would run this one here, so a spill is a failure */
+    bool has_rung;  /* the next job is what a plan tries when this one spills; else it is not needed */
+    uint32_t rung;  /* of the tuning */
+    bool wants_isa; /* the instructions of matrix units are counted */
+    bool int8_dot;  /* the device has accelerated integer dot products */
     /* of a walk: lanes that share a trip of the loop over the cache, and its values, of keys and values together */
     uint32_t trip_lanes, trip_values;
 } fleet_job;
@@ -41,6 +42,9 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
 /* Only the chosen walks of decode at 3 bits and 128 channels, with one and with four query heads for each KV head: what
  * instructions for each value are counted of. */
 size_t fleet_decode_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
+
+/* Only the walks with matrix units that are made for prefill, each variant that the device can run. */
+size_t fleet_matrix_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
 
 /* FILE.spv[,entry=NAME][,ID=VALUE...][,subgroup=N][,full][,chosen]; VALUE is decimal, 0x hex, or a float with a point.
  * Prints the reason and returns false when it cannot be read. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "fleet_isa.h"
 #include "fleet_module.h"
 
 enum { PUSH_CONSTANT_BYTES = 128 };
@@ -88,6 +89,9 @@ static VkResult create_pipeline(const fleet_device *device, const fleet_job *job
                   .pSpecializationInfo = &constants}};
     if (device->features.statistics.pipelineExecutableInfo) {
         info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
+        if (job->wants_isa) {
+            info.flags |= VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
+        }
     }
     return device->vkCreateComputePipelines(device->device, VK_NULL_HANDLE, 1, &info, NULL, pipeline);
 }
@@ -122,6 +126,9 @@ fleet_result fleet_compile(const fleet_device *device, const fleet_job *job, fle
     fleet_result outcome = FLEET_FAILED;
     if (result == VK_SUCCESS && pipeline != VK_NULL_HANDLE) {
         fleet_statistics_read(device, pipeline, statistics);
+        if (job->wants_isa && device->features.statistics.pipelineExecutableInfo) {
+            statistics->matrix = fleet_isa_matrix_instructions(device, pipeline);
+        }
         outcome = statistics->memory ? FLEET_SPILLS : FLEET_OK;
     } else {
         snprintf(reason, reason_size, "VkResult %d", (int)result);

@@ -111,6 +111,7 @@ void fleet_statistics_read(const fleet_device *device, VkPipeline pipeline, flee
                                      .spills = FLEET_UNKNOWN,
                                      .scratch = FLEET_UNKNOWN,
                                      .instructions = FLEET_UNKNOWN,
+                                     .matrix = FLEET_UNKNOWN,
                                      .occupancy = FLEET_UNKNOWN};
     if (!device->features.statistics.pipelineExecutableInfo) {
         return;

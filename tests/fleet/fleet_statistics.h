@@ -15,6 +15,7 @@ typedef struct fleet_statistics {
     int64_t scratch;        /* bytes of memory per invocation or subgroup, in the driver's unit */
     int64_t instructions;
     bool memory;              /* the library would take these numbers for a spill: octavo_kernel_is_spill */
+    int64_t matrix;           /* instructions of matrix units; only where the job asks */
     int64_t occupancy;        /* subgroups (invocations on Apple) that can be resident, in the driver's unit */
     char raw[FLEET_RAW_SIZE]; /* "executable: name=value; ..." as the driver spells them */
 } fleet_statistics;

@@ -18,9 +18,9 @@ static const uint32_t all_bits[] = {2, 3, 4, 16};
 static const uint32_t all_groups[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 28, 32, 64};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static uint32_t variant_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits,
+static uint32_t variant_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, OCTAVO_PHASE_DECODE, key_bits, value_bits, order);
+    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, phase, key_bits, value_bits, order);
 }
 
 /* --- numbers ---------------------------------------------------------------------------------------------------------
@@ -96,6 +96,24 @@ static void check_matrix(const choice *c) {
     EXPECT(t->fused && 32u * t->teams == t->lanes);
 }
 
+/* A workgroup of subgroups that cover the rows of a query tile and all channels, each with whole matrices. */
+static void check_tiles(const choice *c) {
+    const octavo_kernel_tuning *t = &c->tuning;
+    const octavo_tile_numbers *n = &t->tiles;
+    bool emulated = c->variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
+    EXPECT((n->m == 8u || n->m == 16u) && (n->n == 8u || n->n == 16u) && (n->k == 8u || n->k == 16u));
+    EXPECT(t->lanes == n->subgroup * n->row_teams * n->column_teams && t->teams == n->row_teams * n->column_teams);
+    EXPECT(t->subgroup_size == (emulated ? 0u : n->subgroup));
+    EXPECT(emulated || (n->subgroup >= c->device->snapshot.min_subgroup_size &&
+                        n->subgroup <= c->device->snapshot.max_subgroup_size));
+    uint32_t subgroups = c->device->snapshot.max_compute_workgroup_subgroups; /* 0: not told */
+    EXPECT(emulated || subgroups == 0u || t->teams <= subgroups);
+    EXPECT(t->rows == n->m * n->row_teams && t->lanes % t->rows == 0u);
+    EXPECT(n->block == 16u || n->block == 32u);
+    EXPECT(n->hold_query == 0u || c->layout.key_dim_padded <= 128u);
+    EXPECT(!t->fused && t->query_half && t->query_parts == 0u && t->logits == c->shape.logits);
+}
+
 static void check_walk(const choice *c) {
     const octavo_device_snapshot *s = &c->device->snapshot;
     const octavo_kernel_tuning *t = &c->tuning;
@@ -125,7 +143,9 @@ static void check_numbers(const choice *c) {
     const octavo_kernel_tuning *t = &c->tuning;
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&c->layout, c->variant, t);
     EXPECT(t->lanes <= s->max_compute_work_group_invocations && t->lanes <= s->max_compute_work_group_size[0]);
-    if (c->variant->fused)
+    if (octavo_kernel_walks_tiles(c->variant))
+        check_tiles(c);
+    else if (c->variant->fused)
         check_matrix(c);
     else
         check_walk(c);
@@ -146,7 +166,8 @@ static void check_numbers(const choice *c) {
 }
 
 static bool same_choice(const octavo_kernel_tuning *a, const octavo_kernel_tuning *b) {
-    return a->rows == b->rows && a->lanes == b->lanes && a->tokens == b->tokens && a->fused == b->fused;
+    return a->rows == b->rows && a->lanes == b->lanes && a->tokens == b->tokens && a->fused == b->fused &&
+           memcmp(&a->tiles, &b->tiles, sizeof a->tiles) == 0;
 }
 
 /* All rungs of a variant; returns how many there are. */
@@ -174,7 +195,7 @@ static uint32_t check_rungs(choice *c) {
 static uint32_t check_shape(const usable_device *device, const octavo_packed_layout *layout, uint32_t group,
                             uint32_t query_tokens, octavo_phase phase) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT], runnable = 0u;
-    uint32_t count = variant_order(device, layout->key_bits, layout->value_bits, order);
+    uint32_t count = variant_order(device, phase, layout->key_bits, layout->value_bits, order);
     for (uint32_t i = 0; i < count; ++i) {
         choice c = {0};
         c.device = device;
@@ -266,20 +287,27 @@ static uint32_t count_shared_arrays(const char *shader) {
     return count;
 }
 
-/* The checked-in module of walk_matrix.comp has the arrays that the source has; the emulation has more. */
-START_TEST(checked_in_module_has_the_arrays_of_its_source) {
-    uint32_t arrays = count_shared_arrays("walk_matrix.comp"), emulation = count_shared_arrays("lib/fragments.glsl");
+static void check_arrays(uint32_t checked_in, uint32_t emulated, const char *source, const char *emulation_source) {
+    uint32_t arrays = count_shared_arrays(source), emulation = count_shared_arrays(emulation_source);
     ck_assert(arrays > 0u && emulation > 0u);
-    const uint32_t modules[] = {OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX_EMULATED};
+    const uint32_t modules[] = {checked_in, emulated};
     for (uint32_t i = 0; i < COUNT(modules); ++i) {
         const octavo_shader_module *module = &octavo_shader_modules[modules[i]];
         octavo_test_shared_memory shared =
             octavo_test_shared_memory_of(module->words, module->size / 4u, 0u, NULL, NULL);
         ck_assert_msg(shared.problem == NULL, "%s: %s", module->name, shared.problem);
         ck_assert_msg(shared.variables == (i == 0u ? arrays : arrays + emulation),
-                      "%s: %u shared arrays in the module, %u in walk_matrix.comp, %u of the emulation", module->name,
-                      shared.variables, arrays, emulation);
+                      "%s: %u shared arrays in the module, %u in %s, %u of the emulation", module->name,
+                      shared.variables, arrays, source, emulation);
     }
+}
+
+/* The checked-in modules have the arrays that their sources have; the emulations have more. */
+START_TEST(checked_in_module_has_the_arrays_of_its_source) {
+    check_arrays(OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX_EMULATED, "walk_matrix.comp",
+                 "lib/fragments.glsl");
+    check_arrays(OCTAVO_SHADER_PREFILL_TILES, OCTAVO_SHADER_PREFILL_TILES_EMULATED, "prefill_tiles.comp",
+                 "lib/matrix_tile_products.glsl");
 }
 END_TEST
 
@@ -401,7 +429,9 @@ START_TEST(other_kernels_obey_the_floor_of_vulkan) {
             if (!fabricate_usable_device((fabricated_device)which, &device)) continue;
             for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
                 const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-                if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities, OCTAVO_PHASE_DECODE) != NULL) continue;
+                if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities,
+                                                  OCTAVO_PHASE_DECODE) != NULL)
+                    continue;
                 check_pipelines(&device, variant, dim);
             }
         }
@@ -451,9 +481,9 @@ START_TEST(named_choices) {
         ck_assert(fabricate_usable_device(expected->device, &device));
         if (expected->without_matrices) device.capabilities &= ~(uint32_t)OCTAVO_CAPABILITY_COOPERATIVE_MATRIX;
         octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
-        variant_order(&device, 16u, 16u, order);
+        variant_order(&device, OCTAVO_PHASE_DECODE, 16u, 16u, order);
         const char *f16 = octavo_kernel_variants[order[0]].name;
-        variant_order(&device, 3u, 3u, order);
+        variant_order(&device, OCTAVO_PHASE_DECODE, 3u, 3u, order);
         const octavo_kernel_variant *variant = &octavo_kernel_variants[order[0]];
         octavo_kernel_tuning decode, prefill;
         octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u};
@@ -478,7 +508,7 @@ START_TEST(widest_shape_on_the_least_device) {
     usable_device device;
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
     ck_assert(fabricate_usable_device(FABRICATED_ANDROID_2021, &device));
-    ck_assert_uint_eq(variant_order(&device, 16u, 16u, order), 1u);
+    ck_assert_uint_eq(variant_order(&device, OCTAVO_PHASE_DECODE, 16u, 16u, order), 1u);
     choice c = {0};
     c.device = &device;
     c.variant = &octavo_kernel_variants[order[0]];
@@ -505,7 +535,8 @@ START_TEST(fewer_rows_where_shared_memory_is_small) {
             c->variant = &octavo_kernel_variants[v];
             c->layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
             c->shape = (octavo_kernel_shape){&c->layout, group, 300u, 0u, OCTAVO_PHASE_PREFILL, 0u};
-            EXPECT(check_rungs(c) > 0u);
+            /* two operands of many channels take more than the least that Vulkan asks for */
+            EXPECT(check_rungs(c) > 0u || (i % 3u == 0u && dim > 128u && octavo_kernel_walks_tiles(c->variant)));
         }
     }
 }

@@ -86,6 +86,7 @@ typedef struct expected_variant {
     (OCTAVO_CAPABILITY_SUBGROUP | OCTAVO_CAPABILITY_COOPERATIVE_MATRIX | OCTAVO_CAPABILITY_FLOAT16)
 static const expected_variant all_variants[] = {
     {"prefill_matrix", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, true, true, true},
+    {"prefill_tiles", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, false, true, false},
     {"matrix", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, true, false, false},
     {"int8_subgroup", OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false, false,
      false},
@@ -94,6 +95,7 @@ static const expected_variant all_variants[] = {
     {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false, false, false},
     {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false, false},
     {"prefill_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, true, true},
+    {"prefill_tiles_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, false, true, false},
 };
 
 /* A capability that is taken away takes its variants away; two need none. */
@@ -110,12 +112,14 @@ START_TEST(refusals_follow_capabilities) {
         ck_assert_int_eq(variant->arithmetic, expected->arithmetic);
         ck_assert(variant->one_subgroup == expected->one_subgroup && variant->fused == expected->fused);
         ck_assert(variant->prefill_only == expected->prefill_only && variant->expands == expected->expands);
-        bool decodes = octavo_kernel_variant_refusal(variant, &device.snapshot, UINT32_MAX, OCTAVO_PHASE_DECODE) == NULL;
+        bool decodes =
+            octavo_kernel_variant_refusal(variant, &device.snapshot, UINT32_MAX, OCTAVO_PHASE_DECODE) == NULL;
         ck_assert(decodes == !variant->prefill_only);
         for (uint32_t have = 0; have < 1u << COUNT(bits); ++have) {
             uint32_t capabilities = 0u;
             for (uint32_t i = 0; i < COUNT(bits); ++i) capabilities |= (have >> i & 1u) != 0u ? bits[i] : 0u;
-            bool can = octavo_kernel_variant_refusal(variant, &device.snapshot, capabilities, OCTAVO_PHASE_AUTO) == NULL;
+            bool can =
+                octavo_kernel_variant_refusal(variant, &device.snapshot, capabilities, OCTAVO_PHASE_AUTO) == NULL;
             ck_assert_msg(can == ((expected->needs & ~capabilities) == 0u), "%s with capabilities %u", expected->name,
                           have);
         }
@@ -196,8 +200,58 @@ START_TEST(one_dispatch_wants_seven_buffers) {
 }
 END_TEST
 
+/* --- prefill on matrices of any layout
+ * --------------------------------------------------------------------------------
+ */
+
+static uint32_t place_in_order(const usable_device *device, octavo_phase phase, const char *name) {
+    uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
+    uint32_t count = octavo_kernel_variant_order(&device->snapshot, device->capabilities, phase, 3u, 3u, order);
+    for (uint32_t i = 0; i < count; ++i)
+        if (strcmp(octavo_kernel_variants[order[i]].name, name) == 0) return i;
+    return UINT32_MAX;
+}
+
+/* Before all that has no matrix units, where the device has a product; never for decoding, never emulated. */
+START_TEST(tiles_are_for_prefill) {
+    for (uint32_t which = 0; which < FABRICATED_DEVICE_COUNT; ++which) {
+        usable_device device;
+        if (!fabricate_usable_device((fabricated_device)which, &device)) continue;
+        const char *name = device.snapshot.name;
+        uint32_t place = place_in_order(&device, OCTAVO_PHASE_PREFILL, "prefill_tiles");
+        bool has = (device.capabilities & OCTAVO_CAPABILITY_COOPERATIVE_MATRIX) != 0u;
+        ck_assert_msg((place != UINT32_MAX) == has, "%s: place %u", name, place);
+        ck_assert_msg(!has || place < place_in_order(&device, OCTAVO_PHASE_PREFILL, "f32_shared"), "%s", name);
+        ck_assert_msg(place_in_order(&device, OCTAVO_PHASE_DECODE, "prefill_tiles") == UINT32_MAX, "%s", name);
+        ck_assert_msg(place_in_order(&device, OCTAVO_PHASE_PREFILL, "prefill_tiles_emulated") == UINT32_MAX, "%s",
+                      name);
+    }
+    usable_device rdna3, arc, hopper, software;
+    ck_assert(fabricate_usable_device(FABRICATED_RDNA3, &rdna3) &&
+              fabricate_usable_device(FABRICATED_INTEL_DG2, &arc) &&
+              fabricate_usable_device(FABRICATED_HOPPER, &hopper));
+    ck_assert_uint_eq(place_in_order(&rdna3, OCTAVO_PHASE_PREFILL, "prefill_tiles"), 0u);
+    ck_assert_uint_eq(place_in_order(&arc, OCTAVO_PHASE_PREFILL, "prefill_tiles"), 0u);
+    ck_assert_uint_lt(place_in_order(&hopper, OCTAVO_PHASE_PREFILL, "prefill_tiles"),
+                      place_in_order(&hopper, OCTAVO_PHASE_PREFILL, "int8_subgroup"));
+    /* a processor has no matrix units, whatever its driver offers */
+    ck_assert(fabricate_usable_device(FABRICATED_LAVAPIPE, &software));
+    software.snapshot.matrix_shapes[0] = hopper.snapshot.matrix_shapes[0];
+    software.snapshot.matrix_shapes[0].m = software.snapshot.matrix_shapes[0].k = 8u;
+    software.snapshot.matrix_shape_count = 1u;
+    software.snapshot.subgroup_operations |= VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+    software.capabilities |= MATRIX_CAPABILITIES;
+    uint32_t last = place_in_order(&software, OCTAVO_PHASE_PREFILL, "prefill_tiles");
+    ck_assert(last != UINT32_MAX && last > place_in_order(&software, OCTAVO_PHASE_PREFILL, "f32_shared"));
+}
+END_TEST
+
 int main(void) {
-    const TTest *tests[] = {order_of_variants, refusals_follow_capabilities, matrix_wants_its_shape,
-                            matrix_wants_subgroups_of_32, one_dispatch_wants_seven_buffers};
+    const TTest *tests[] = {order_of_variants,
+                            refusals_follow_capabilities,
+                            matrix_wants_its_shape,
+                            matrix_wants_subgroups_of_32,
+                            one_dispatch_wants_seven_buffers,
+                            tiles_are_for_prefill};
     return run_tests("kernel_variants", tests, sizeof tests / sizeof tests[0], 60.0);
 }

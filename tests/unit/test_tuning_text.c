@@ -253,6 +253,13 @@ static const struct {
     {"matrix", "dispatches=1", NULL},
     {"matrix", "dispatches=3", "dispatches: the matrix"},
     {"matrix", "query_bits=8", "query_bits: the query"},
+    {"prefill_tiles", "workgroups=7 slice_work=9 dispatches=3", NULL},
+    {"prefill_tiles", "rows=128", NULL},
+    {"prefill_tiles", "rows=32", "rows: not a power of two"},
+    {"prefill_tiles", "rows=512", "rows: not a power of two"},
+    {"prefill_tiles", "lanes=256", "lanes: only"},
+    {"prefill_tiles", "unpack=1", "unpack: the matrix"},
+    {"prefill_tiles", "dispatches=1", "dispatches: this variant"},
     {"f32_shared", "lanes=32", "lanes: only"},
     {"f32_shared", "dispatches=3 rows=2", NULL},
 };
@@ -263,6 +270,7 @@ START_TEST(settings_are_checked) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
     octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u};
     const octavo_kernel_variant *variant = variant_named(fits[_i].variant);
+    if (variant->prefill_only) shape.phase = OCTAVO_PHASE_PREFILL;
     octavo_kernel_tuning before, after;
     ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &before));
     after = before;
@@ -286,7 +294,7 @@ START_TEST(settings_are_checked) {
     ck_assert(row.dispatches == 0u || after.fused == (row.dispatches == 1u));
     ck_assert(row.query_bits == 0u || after.query_parts == (row.query_bits == 8u ? 1u : 2u));
     ck_assert(variant->fused ? used.dispatches == 0u : used.dispatches == (after.fused ? 1u : 3u));
-    ck_assert((used.unpack == 0u) == variant->fused);
+    ck_assert((used.unpack == 0u) == (variant->fused || octavo_kernel_walks_tiles(variant)));
 }
 END_TEST
 
@@ -298,7 +306,9 @@ START_TEST(own_numbers_fit) {
     octavo_kernel_shape shape = {&layout, 8u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u};
     for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities, OCTAVO_PHASE_DECODE) != NULL) continue;
+        shape.phase = variant->prefill_only ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
+        if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities, shape.phase) != NULL)
+            continue;
         octavo_kernel_tuning before, after;
         for (uint32_t rung = 0; octavo_kernel_tune(&device.snapshot, variant, &shape, rung, &before); ++rung) {
             octavo_tuning_row row = octavo_kernel_settings(variant, &before), nothing = {0};
