@@ -50,7 +50,7 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
 /* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival. On an
  * H100 a workgroup takes 0.68 us for a tile and 5.3 us more for each share (128 tiles in one share 95 us, 100 in four
  * 92 us). */
-#define MATRIX_SHARE_COST 8u
+#define MATRIX_SHARE_COST 10u
 
 /* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache, and the results of a subgroup
  * (rows times channels) that 128 registers hold. */
