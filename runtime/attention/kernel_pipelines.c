@@ -94,7 +94,7 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
                                                 tuning->fused ? OCTAVO_WALK_FUSED_BINDINGS : 3u, tuning->lanes);
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
-    if (!variant->fused) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
+    if (tuning->tokens != 0u) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
     if (variant->fused) set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT)
         set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, tuning->query_parts != 0u ? tuning->query_parts : 1u);

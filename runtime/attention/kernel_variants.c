@@ -12,6 +12,8 @@ const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] 
     {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_SHADER_FUSED_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true,
      false, false},
     {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false, false},
+    {"prefill_int8", OCTAVO_SHADER_PREFILL_INT, OCTAVO_SHADER_PREFILL_INT, OCTAVO_KERNEL_INT_DOT, false, false, true},
+    {"prefill_f32", OCTAVO_SHADER_PREFILL_F32, OCTAVO_SHADER_PREFILL_F32, OCTAVO_KERNEL_FLOAT, false, false, true},
     {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_SHADER_WALK_MATRIX_EMULATED,
      OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false},
 };
@@ -62,10 +64,13 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
     return variant->arithmetic == OCTAVO_KERNEL_MATRIX ? matrix_refusal(snapshot) : NULL;
 }
 
-/* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. */
+/* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. Where
+ * a variant for prefill alone can run, it reads and unpacks the cache for more rows at once than the others. */
+#define RANK_COUNT 5u
 static uint32_t rank(const octavo_kernel_variant *variant, bool prefer_int) {
     if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) return 0u;
-    return (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) == prefer_int ? 1u : 2u;
+    bool preferred = (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) == prefer_int;
+    return (variant->prefill_only ? 1u : 3u) + (preferred ? 0u : 1u);
 }
 
 uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, octavo_phase phase,
@@ -73,7 +78,7 @@ uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uin
                                      uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
     bool prefer_int = snapshot->int_dot_accelerated != VK_FALSE && (key_bits != 16u || value_bits != 16u);
     uint32_t count = 0;
-    for (uint32_t wanted = 0; wanted < 3u; ++wanted) {
+    for (uint32_t wanted = 0; wanted < RANK_COUNT; ++wanted) {
         for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
             const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
             if (variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX && rank(variant, prefer_int) == wanted &&

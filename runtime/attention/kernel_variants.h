@@ -24,7 +24,7 @@ typedef struct octavo_kernel_variant {
     bool prefill_only; /* its tiles have so many rows that decoding is left to others */
 } octavo_kernel_variant;
 
-#define OCTAVO_KERNEL_VARIANT_COUNT 6u
+#define OCTAVO_KERNEL_VARIANT_COUNT 8u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
 
 /* Whether the device binds the buffers of a walk in one dispatch. */
