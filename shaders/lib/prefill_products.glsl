@@ -133,7 +133,24 @@ void score_block(token_block block) {
     score_floats(block);
 }
 
-// Adds the block's weighted values to the outputs.
+void add_chunk(token_block block, const uint chunk) {
+    if (chunk >= VALUE_CHUNKS) {
+        return;
+    }
+    if (chunk > 0u) {
+        barrier();
+    }
+    place_values(block, chunk);
+    barrier();
+    if (VALUE_BITS == 16u || block.window) {
+        add_floats(chunk, true);
+    } else {
+        add_floats(chunk, false);
+    }
+}
+
+// Adds the block's weighted values to the outputs. The chunks are no loop: compilers do not unroll one that has loops in
+// it, and then results that an index chooses lie in memory.
 void add_block(token_block block) {
     barrier();
 #ifdef OCTAVO_INT_DOT
@@ -142,17 +159,13 @@ void add_block(token_block block) {
         return;
     }
 #endif
-    [[unroll]] for (uint chunk = 0u; chunk < VALUE_CHUNKS; ++chunk) {
-        if (chunk > 0u) {
-            barrier();
-        }
-        place_values(block, chunk);
-        barrier();
-        if (VALUE_BITS == 16u || block.window) {
-            add_floats(chunk, true);
-        } else {
-            add_floats(chunk, false);
-        }
-    }
+    add_chunk(block, 0u);
+    add_chunk(block, 1u);
+    add_chunk(block, 2u);
+    add_chunk(block, 3u);
+    add_chunk(block, 4u);
+    add_chunk(block, 5u);
+    add_chunk(block, 6u);
+    add_chunk(block, 7u);
 }
 #endif

@@ -180,14 +180,14 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         {64, 64, 3, 3, 1, DECODE},
         {64, 64, 3, 3, 8, DECODE | PREFILL},
         {256, 256, 3, 3, 1, DECODE},
-        {256, 256, 3, 3, 8, DECODE},
+        {256, 256, 3, 3, 8, DECODE | PREFILL},
         {80, 80, 3, 3, 4, DECODE},
         {192, 128, 3, 3, 8, DECODE},
         {128, 128, 4, 3, 8, DECODE},
         {128, 128, 2, 2, 8, DECODE},
         {64, 64, 4, 4, 4, DECODE},
         {64, 64, 16, 16, 1, DECODE},
-        {128, 128, 16, 16, 8, DECODE},
+        {128, 128, 16, 16, 8, DECODE | PREFILL},
     };
 
     octavo_device_snapshot snapshot;
@@ -211,7 +211,7 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         shape.phase = OCTAVO_PHASE_PREFILL;
         shape.query_tokens = 512;
         if (cases[i].what & PREFILL) {
-            add_attention(&list, &snapshot, plan.capabilities, &shape, name, false);
+            add_attention(&list, &snapshot, plan.capabilities, &shape, name, cases[i].what & ALL_VARIANTS);
         }
     }
     return list.count;
