@@ -18,6 +18,7 @@ static const char *const forms[] = {"dispatches=1 lanes=32\ndispatches=1", "disp
 #define FORM_COUNT (sizeof forms / sizeof forms[0])
 
 static bool has_form(const char *variant, size_t form) {
+    if (strncmp(variant, "prefill", 7) == 0) return form != 0;
     return form == 0 || strncmp(variant, "matrix", 6) != 0;
 }
 
@@ -27,10 +28,13 @@ static bool run_problem(gpu_fixture *fixture, octavo_problem *problem, const cha
     octavo_session_result result;
     octavo_error_line error = {""};
     char description[1024];
-    problem->variant = variant;
+    octavo_phase phase = problem->phase;
+    octavo_random_problem_force(problem, variant);
     problem->tuning = tuning;
     octavo_problem_describe(problem, description, sizeof description);
-    if (!octavo_session_run(fixture->device, problem, true, &result, &error)) {
+    bool ran = octavo_session_run(fixture->device, problem, true, &result, &error);
+    problem->phase = phase;
+    if (!ran) {
         if (variant != NULL && result.status == OCTAVO_UNSUPPORTED) return true;
         (void)fprintf(stderr, "%s: %s\n    %s: %s\n", replay, description, error.text,
                       fixture->log.last[OCTAVO_LOG_ERROR]);

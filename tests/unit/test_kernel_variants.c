@@ -9,23 +9,24 @@
 static const uint32_t all_bits[] = {2, 3, 4, 16};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static uint32_t variant_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits,
+static uint32_t variant_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, OCTAVO_PHASE_DECODE, key_bits, value_bits, order);
+    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, phase, key_bits, value_bits, order);
 }
 
 /* --- order -----------------------------------------------------------------------------------------------------------
  */
 
 /* A variant is tried when the device can run it and it is made to be fast. */
-static bool belongs_in_order(const usable_device *device, const octavo_kernel_variant *variant) {
+static bool belongs_in_order(const usable_device *device, octavo_phase phase, const octavo_kernel_variant *variant) {
     return variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX &&
-           octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities, OCTAVO_PHASE_DECODE) == NULL;
+           !(variant->prefill_only && phase == OCTAVO_PHASE_DECODE) &&
+           octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities, phase) == NULL;
 }
 
-static void check_order(const usable_device *device, uint32_t key_bits, uint32_t value_bits) {
+static void check_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT], places[OCTAVO_KERNEL_VARIANT_COUNT];
-    uint32_t count = variant_order(device, key_bits, value_bits, order);
+    uint32_t count = variant_order(device, phase, key_bits, value_bits, order);
     const char *name = device->snapshot.name;
     ck_assert_uint_ge(count, 1u);
     ck_assert_uint_le(count, OCTAVO_KERNEL_VARIANT_COUNT);
@@ -37,7 +38,7 @@ static void check_order(const usable_device *device, uint32_t key_bits, uint32_t
             places[v] = i;
         }
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        ck_assert_msg(belongs_in_order(device, variant) == (places[v] != UINT32_MAX), "%s K %u V %u: %s", name,
+        ck_assert_msg(belongs_in_order(device, phase, variant) == (places[v] != UINT32_MAX), "%s K %u V %u: %s", name,
                       key_bits, value_bits, variant->name);
     }
     bool int_first = device->snapshot.int_dot_accelerated && (key_bits != 16u || value_bits != 16u);
@@ -46,6 +47,8 @@ static void check_order(const usable_device *device, uint32_t key_bits, uint32_t
         const octavo_kernel_variant *after = &octavo_kernel_variants[order[i]];
         ck_assert_msg(after->arithmetic != OCTAVO_KERNEL_MATRIX, "%s: %s before %s", name, before->name, after->name);
         if (before->arithmetic == OCTAVO_KERNEL_MATRIX) continue;
+        ck_assert_msg(before->prefill_only || !after->prefill_only, "%s: %s before %s", name, before->name, after->name);
+        if (before->prefill_only != after->prefill_only) continue;
         if (before->arithmetic != after->arithmetic) {
             ck_assert_msg((before->arithmetic == OCTAVO_KERNEL_INT_DOT) == int_first, "%s K %u V %u: %s before %s",
                           name, key_bits, value_bits, before->name, after->name);
@@ -63,7 +66,10 @@ START_TEST(order_of_variants) {
         if (!fabricate_usable_device((fabricated_device)which, &device)) continue;
         usable += 1u;
         for (uint32_t k = 0; k < COUNT(all_bits); ++k) {
-            for (uint32_t v = 0; v < COUNT(all_bits); ++v) check_order(&device, all_bits[k], all_bits[v]);
+            for (uint32_t v = 0; v < COUNT(all_bits); ++v) {
+                check_order(&device, OCTAVO_PHASE_DECODE, all_bits[k], all_bits[v]);
+                check_order(&device, OCTAVO_PHASE_PREFILL, all_bits[k], all_bits[v]);
+            }
         }
     }
     ck_assert_uint_eq(usable, FABRICATED_DEVICE_COUNT - 1u);
@@ -74,21 +80,24 @@ typedef struct expected_variant {
     const char *name;
     uint32_t needs; /* capabilities */
     octavo_kernel_arithmetic arithmetic;
-    bool one_subgroup, fused;
+    bool one_subgroup, fused, prefill_only;
 } expected_variant;
 
 #define MATRIX_CAPABILITIES                                                                                            \
     (OCTAVO_CAPABILITY_SUBGROUP | OCTAVO_CAPABILITY_COOPERATIVE_MATRIX | OCTAVO_CAPABILITY_FLOAT16)
 static const expected_variant all_variants[] = {
-    {"matrix", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, true},
-    {"int8_subgroup", OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false},
-    {"int8_shared", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false},
-    {"f32_subgroup", OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false},
-    {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false},
-    {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true},
+    {"matrix", MATRIX_CAPABILITIES, OCTAVO_KERNEL_MATRIX, false, true, false},
+    {"int8_subgroup", OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false,
+     false},
+    {"int8_shared", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, false},
+    {"f32_subgroup", OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false, false},
+    {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false, false},
+    {"prefill_int8", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, true},
+    {"prefill_f32", 0u, OCTAVO_KERNEL_FLOAT, false, false, true},
+    {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false},
 };
 
-/* A capability that is taken away takes its variants away; two need none. */
+/* A capability that is taken away takes its variants away; three need none. Some are refused for decoding. */
 START_TEST(refusals_follow_capabilities) {
     static const uint32_t bits[] = {OCTAVO_CAPABILITY_INT_DOT, OCTAVO_CAPABILITY_SUBGROUP,
                                     OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, OCTAVO_CAPABILITY_FLOAT16};
@@ -101,6 +110,10 @@ START_TEST(refusals_follow_capabilities) {
         ck_assert_str_eq(variant->name, expected->name);
         ck_assert_int_eq(variant->arithmetic, expected->arithmetic);
         ck_assert(variant->one_subgroup == expected->one_subgroup && variant->fused == expected->fused);
+        ck_assert(variant->prefill_only == expected->prefill_only);
+        const char *for_decoding =
+            octavo_kernel_variant_refusal(variant, &device.snapshot, UINT32_MAX, OCTAVO_PHASE_DECODE);
+        ck_assert(expected->prefill_only ? strcmp(for_decoding, "the variant is for prefill") == 0 : for_decoding == NULL);
         for (uint32_t have = 0; have < 1u << COUNT(bits); ++have) {
             uint32_t capabilities = 0u;
             for (uint32_t i = 0; i < COUNT(bits); ++i) capabilities |= (have >> i & 1u) != 0u ? bits[i] : 0u;

@@ -255,14 +255,24 @@ static const struct {
     {"matrix", "query_bits=8", "query_bits: the query"},
     {"f32_shared", "lanes=32", "lanes: only"},
     {"f32_shared", "dispatches=3 rows=2", NULL},
+    {"prefill_int8", "lanes=64 rows=16 query_bits=8 dispatches=3", NULL},
+    {"prefill_f32", "lanes=128 rows=64 workgroups=7", NULL},
+    {"prefill_f32", "lanes=48", "lanes: not a power"},
+    {"prefill_f32", "lanes=4", "lanes: not a power"},
+    {"prefill_f32", "rows=8", "rows: no power"},
+    {"prefill_f32", "rows=128", "rows: no power"},
+    {"prefill_f32", "lanes=1024", "lanes: more than eight"},
+    {"prefill_f32", "unpack=1", "unpack: the prefill"},
+    {"prefill_f32", "dispatches=1", "dispatches: the prefill"},
 };
 
 START_TEST(settings_are_checked) {
     usable_device device;
     ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
-    octavo_kernel_shape shape = {&layout, 4u, 1u, OCTAVO_PHASE_DECODE, 0u};
     const octavo_kernel_variant *variant = variant_named(fits[_i].variant);
+    octavo_phase phase = variant->prefill_only ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
+    octavo_kernel_shape shape = {&layout, 4u, 1u, phase, 0u};
     octavo_kernel_tuning before, after;
     ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &before));
     after = before;
@@ -282,11 +292,11 @@ START_TEST(settings_are_checked) {
     ck_assert(row.workgroups == 0u ? used.workgroups > 0u : used.workgroups == row.workgroups);
     ck_assert(row.slice_work == 0u ? used.slice_work == before.slice_work : used.slice_work == row.slice_work);
     ck_assert(after.shared_bytes <= device.snapshot.max_compute_shared_memory_size);
-    ck_assert((used.lanes == 0u) == (after.subgroup_size == 0u || !after.fused));
+    ck_assert((used.lanes == 0u) == (!variant->prefill_only && (after.subgroup_size == 0u || !after.fused)));
     ck_assert(row.dispatches == 0u || after.fused == (row.dispatches == 1u));
     ck_assert(row.query_bits == 0u || after.query_parts == (row.query_bits == 8u ? 1u : 2u));
     ck_assert(variant->fused ? used.dispatches == 0u : used.dispatches == (after.fused ? 1u : 3u));
-    ck_assert((used.unpack == 0u) == variant->fused);
+    ck_assert((used.unpack == 0u) == (variant->fused || variant->prefill_only));
 }
 END_TEST
 
@@ -298,7 +308,8 @@ START_TEST(own_numbers_fit) {
     octavo_kernel_shape shape = {&layout, 8u, 1u, OCTAVO_PHASE_DECODE, 0u};
     for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities, OCTAVO_PHASE_DECODE) != NULL) continue;
+        shape.phase = variant->prefill_only ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
+        if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities, shape.phase) != NULL) continue;
         octavo_kernel_tuning before, after;
         for (uint32_t rung = 0; octavo_kernel_tune(&device.snapshot, variant, &shape, rung, &before); ++rung) {
             octavo_tuning_row row = octavo_kernel_settings(variant, &before), nothing = {0};
