@@ -156,6 +156,7 @@ static bool step_down(octavo_kernel_tuning *tuning, uint32_t rows_min) {
 
 static uint32_t resident_workgroups(const tuning_row *row, const octavo_kernel_tuning *tuning) {
     uint32_t teams = tuning->rows <= 2u ? row->teams_per_core : row->wide_teams_per_core;
+    if (tuning->tokens == 0u) teams /= 2u; /* workgroups of prefill.comp */
     uint32_t fit = row->shared_per_core / (tuning->shared_bytes + 1024u), most = teams / tuning->teams;
     if (fit > most) fit = most;
     return fit > 0u ? fit : 1u;
