@@ -180,7 +180,7 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         {64, 64, 3, 3, 1, DECODE},
         {64, 64, 3, 3, 8, DECODE | PREFILL},
         {256, 256, 3, 3, 1, DECODE},
-        {256, 256, 3, 3, 8, DECODE | PREFILL},
+        {256, 256, 3, 3, 8, DECODE},
         {80, 80, 3, 3, 4, DECODE},
         {192, 128, 3, 3, 8, DECODE},
         {128, 128, 4, 3, 8, DECODE},
