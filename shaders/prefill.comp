@@ -256,27 +256,46 @@ bool is_behind(uint first) {
     return first >= sequence.packed_end || (causal && int(first) > last && first >= push.mask.prefix);
 }
 
-void walk_tile(uint page, uint token_first, bool edge) {
-    const uint base = (page * push.head_count + head) * HEAD_WORDS;
-    [[dont_unroll]] for (uint group = 0u; group < 4u; ++group) {
-        const uint first = token_first + BLOCK * group;
-        if (edge && is_behind(first)) {
-            break;
-        }
-        walk_block(token_block(base, group, first, BLOCK, edge, false));
+// Tokens of a window, from number n on.
+token_block window_block(octavo_tile_range range, uint n) {
+    const uint count = min(BLOCK, range.count - n);
+    barrier();
+    for (uint i = lane; i < BLOCK; i += LANES) {
+        uint token = 0u;
+        shared_window_words[i] = i < count ? window_word(sequence, range, head, range.first + n + i, token) : 0u;
+        shared_window_tokens[i] = token;
     }
+    return token_block(0u, 0u, 0u, count, true, true);
 }
 
-void walk_window(octavo_tile_range range) {
-    [[dont_unroll]] for (uint n = 0u; n < range.count; n += BLOCK) {
-        const uint count = min(BLOCK, range.count - n);
-        barrier();
-        for (uint i = lane; i < BLOCK; i += LANES) {
-            uint token = 0u;
-            shared_window_words[i] = i < count ? window_word(sequence, range, head, range.first + n + i, token) : 0u;
-            shared_window_tokens[i] = token;
+token_block tile_block(octavo_tile_range range, uint n) {
+    const uint base = (lists[range.pages + n / 4u] * push.head_count + head) * HEAD_WORDS;
+    return token_block(base, n % 4u, range.first * OCTAVO_TILE_TOKENS + BLOCK * n, BLOCK, range.kind == OCTAVO_RUN_EDGE, false);
+}
+
+uint block_count(octavo_tile_range range) {
+    if (range.kind == OCTAVO_RUN_WINDOW) {
+        return (range.count + BLOCK - 1u) / BLOCK;
+    }
+    uint count = 4u * range.count;
+    [[dont_unroll]] while (range.kind == OCTAVO_RUN_EDGE && count > 0u &&
+                           is_behind(range.first * OCTAVO_TILE_TOKENS + BLOCK * (count - 1u))) {
+        count -= 1u;
+    }
+    return count;
+}
+
+// One loop for blocks of all kinds: some compilers keep a copy of what loops carry for each loop in another.
+void walk_range(octavo_tile_range range) {
+    const uint count = block_count(range);
+    [[dont_unroll]] for (uint n = 0u; n < count; ++n) {
+        token_block block;
+        if (range.kind == OCTAVO_RUN_WINDOW) {
+            block = window_block(range, BLOCK * n);
+        } else {
+            block = tile_block(range, n);
         }
-        walk_block(token_block(0u, 0u, 0u, count, true, true)); // which begins with a barrier
+        walk_block(block); // which begins with a barrier
     }
 }
 
@@ -311,14 +330,7 @@ void write_partial(uint partial) {
 void walk_share(octavo_share share) {
     start_rows();
     [[dont_unroll]] for (uint r = 0u; r < share.range_count; ++r) {
-        const octavo_tile_range range = load_range(share.range_first + r);
-        if (range.kind == OCTAVO_RUN_WINDOW) {
-            walk_window(range);
-            continue;
-        }
-        [[dont_unroll]] for (uint t = 0u; t < range.count; ++t) {
-            walk_tile(lists[range.pages + t], (range.first + t) * OCTAVO_TILE_TOKENS, range.kind == OCTAVO_RUN_EDGE);
-        }
+        walk_range(load_range(share.range_first + r));
     }
     write_partial(share.partial);
 }
