@@ -70,6 +70,7 @@ shared int shared_row_offset[ROWS];
 #endif
 shared uint shared_window_words[BLOCK]; // where its tokens lie in the pool
 shared uint shared_window_tokens[BLOCK];
+const uint NO_TOKEN = 0xffffffffu;
 
 #include "lib/row_rule.glsl"
 #include "lib/share_list.glsl"
@@ -91,9 +92,12 @@ struct token_block {
     uint tile;  // word of the head's tile in the pool
     uint group; // of the tile
     uint first; // token
-    uint count; // of a window; the others have 32
-    bool edge, window;
+    uint kind;  // OCTAVO_RUN_
 };
+
+bool is_window(token_block block) {
+    return block.kind == OCTAVO_RUN_WINDOW;
+}
 
 uint row_of(uint k) {
     return row_lane + ROW_LANES * k;
@@ -121,13 +125,13 @@ float add_dot(vec4 a, vec4 b, float sum) {
 uint seen_tokens(token_block block, row_rule rule) {
     const uint first = block.first + 4u * column;
     uint seen = 15u;
-    if (block.window) {
+    if (is_window(block)) {
         seen = 0u;
         [[unroll]] for (uint j = 0u; j < 4u; ++j) {
             const uint n = 4u * column + j;
-            seen |= n < block.count && row_sees(rule, shared_window_tokens[n]) ? 1u << j : 0u;
+            seen |= shared_window_tokens[n] != NO_TOKEN && row_sees(rule, shared_window_tokens[n]) ? 1u << j : 0u;
         }
-    } else if (block.edge) {
+    } else if (block.kind == OCTAVO_RUN_EDGE) {
         const uint all = mask_empty_mode(push.mask) != 0u ? 15u : 0u;
         seen = rule.empty ? all : mask_sees_four(push.mask, rule.position, first);
         seen &= ~mask_below(int(sequence.packed_begin), first) & mask_below(int(sequence.packed_end), first);
@@ -148,7 +152,7 @@ float row_maximum(uint row, uint which) {
 void finish_scores(token_block block, uvec4 scales, vec4 logs) {
     vec4 key_scales = vec4(1.0);
     uint finite = 15u;
-    if (!block.window) {
+    if (!is_window(block)) {
         [[unroll]] for (uint j = 0u; j < 4u; ++j) {
             key_scales[j] = KEY_BITS < 16u ? unpackHalf2x16(scales[j]).x : 1.0;
             const bool good = (KEY_BITS == 16u || half_is_finite(scales[j])) && (VALUE_BITS == 16u || half_is_finite(scales[j] >> 16));
@@ -158,7 +162,7 @@ void finish_scores(token_block block, uvec4 scales, vec4 logs) {
     [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
         const uint row = row_of(k);
         const row_rule rule = load_rule(row);
-        const float scale = block.window && INT_KEYS ? 2.0 * rule.scale : rule.scale;
+        const float scale = is_window(block) && INT_KEYS ? 2.0 * rule.scale : rule.scale;
         const uint seen = seen_tokens(block, rule);
         uint good = finite;
         vec4 y;
@@ -196,7 +200,7 @@ void weigh_scores(token_block block, vec4 logs) {
             }
         }
 #ifdef OCTAVO_INT_DOT
-        if (INT_VALUES && !block.window) {
+        if (INT_VALUES && !is_window(block)) {
             const float largest = row_maximum(row, 1u);
             const uvec4 w = uvec4(mix(vec4(0.0), exp2(y + logs - largest) * 255.0 + 0.5, seen));
             area[row * WEIGHT_STRIDE + (column >> 2)][column & 3u] = w.x | (w.y << 8) | (w.z << 16) | (w.w << 24);
@@ -204,7 +208,7 @@ void weigh_scores(token_block block, vec4 logs) {
             continue;
         }
 #endif
-        const bool scaled = VALUE_BITS < 16u && !block.window;
+        const bool scaled = VALUE_BITS < 16u && !is_window(block);
         area[row * FLOAT_STRIDE + column] = floatBitsToUint(scaled ? mix(vec4(0.0), exp2(y + logs - new_max), seen) : p);
     }
 }
@@ -213,7 +217,7 @@ void walk_block(token_block block) {
     score_block(block);
     uvec4 scales = uvec4(0u);
     vec4 logs = vec4(0.0);
-    if (!block.window) {
+    if (!is_window(block)) {
         scales = pool4[((block.tile + SCALES) >> 2) + 8u * block.group + column];
         [[unroll]] for (uint j = 0u; j < 4u; ++j) {
             logs[j] = VALUE_BITS < 16u ? max(log2(unpackHalf2x16(scales[j]).y), UNSEEN) : 0.0;
@@ -261,16 +265,16 @@ token_block window_block(octavo_tile_range range, uint n) {
     const uint count = min(BLOCK, range.count - n);
     barrier();
     for (uint i = lane; i < BLOCK; i += LANES) {
-        uint token = 0u;
+        uint token = NO_TOKEN;
         shared_window_words[i] = i < count ? window_word(sequence, range, head, range.first + n + i, token) : 0u;
         shared_window_tokens[i] = token;
     }
-    return token_block(0u, 0u, 0u, count, true, true);
+    return token_block(0u, 0u, 0u, range.kind);
 }
 
 token_block tile_block(octavo_tile_range range, uint n) {
     const uint base = (lists[range.pages + n / 4u] * push.head_count + head) * HEAD_WORDS;
-    return token_block(base, n % 4u, range.first * OCTAVO_TILE_TOKENS + BLOCK * n, BLOCK, range.kind == OCTAVO_RUN_EDGE, false);
+    return token_block(base, n % 4u, range.first * OCTAVO_TILE_TOKENS + BLOCK * n, range.kind);
 }
 
 uint block_count(octavo_tile_range range) {

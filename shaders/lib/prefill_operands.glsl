@@ -57,9 +57,9 @@ void place_floats(token_block block, uint group) {
     [[dont_unroll]] for (uint n = lane; n < BLOCK * FLOAT_PARTS; n += LANES) {
         const uint place = n % BLOCK, i = n / BLOCK, token = place_token(place);
         vec4 x = vec4(0.0);
-        if (!block.window) {
+        if (!is_window(block)) {
             x = packed_values(KEY_BITS, block.tile, OCTAVO_TILE_TOKENS, BLOCK * block.group + token, group, i);
-        } else if (token < block.count) {
+        } else if (shared_window_tokens[token] != NO_TOKEN) {
             x = window_values(shared_window_words[token] + 16u * group + 2u * i);
         }
         area[(ROWS + place) * FLOAT_STRIDE + i] = floatBitsToUint(x);
@@ -68,7 +68,7 @@ void place_floats(token_block block, uint group) {
 
 // 32 channels of the block's values, one row a channel; the weights are there.
 void place_values(token_block block, uint chunk) {
-    if (!block.window) {
+    if (!is_window(block)) {
         [[dont_unroll]] for (uint n = lane; n < BLOCK * FLOAT_PARTS; n += LANES) {
             const uint channel = n % 32u, i = n / 32u;
             area[(ROWS + channel) * FLOAT_STRIDE + i] = floatBitsToUint(
@@ -79,7 +79,7 @@ void place_values(token_block block, uint chunk) {
     [[dont_unroll]] for (uint n = lane; n < BLOCK * FLOAT_PARTS; n += LANES) {
         const uint token = n / FLOAT_PARTS, channel = 4u * (n % FLOAT_PARTS);
         vec4 x = vec4(0.0);
-        if (token < block.count) {
+        if (shared_window_tokens[token] != NO_TOKEN) {
             x = window_values(shared_window_words[token] + WINDOW_KEY_WORDS + 16u * chunk + channel / 2u);
         }
         [[unroll]] for (uint b = 0u; b < 4u; ++b) {

@@ -122,7 +122,7 @@ void add_value_codes(token_block block) {
 // Dots of the block's keys with the rows, into scores.
 void score_block(token_block block) {
 #ifdef OCTAVO_INT_DOT
-    if (INT_KEYS && !block.window) {
+    if (INT_KEYS && !is_window(block)) {
         score_integers(block);
         return;
     }
@@ -142,7 +142,7 @@ void add_chunk(token_block block, const uint chunk) {
     }
     place_values(block, chunk);
     barrier();
-    if (VALUE_BITS == 16u || block.window) {
+    if (VALUE_BITS == 16u || is_window(block)) {
         add_floats(chunk, true);
     } else {
         add_floats(chunk, false);
@@ -154,7 +154,7 @@ void add_chunk(token_block block, const uint chunk) {
 void add_block(token_block block) {
     barrier();
 #ifdef OCTAVO_INT_DOT
-    if (INT_VALUES && !block.window) {
+    if (INT_VALUES && !is_window(block)) {
         add_value_codes(block);
         return;
     }
