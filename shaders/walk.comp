@@ -153,42 +153,7 @@ void update_sum(uint k, float factor, float term) {
 
 #include "lib/share_list.glsl"
 
-// What a row's logits go through.
-struct row_rule {
-    float scale, mean;
-    int position;
-    bool empty; // sees no key by the mask
-};
-
-row_rule load_rule(uint row) {
-    row_rule rule;
-    rule.scale = shared_row_scale[row];
-    rule.mean = shared_row_mean[row];
-    rule.position = shared_row_place[row].x;
-    rule.empty = shared_row_place[row].y != 0;
-    return rule;
-}
-
-bool row_sees(row_rule rule, uint token) {
-    return rule.empty ? mask_empty_mode(push.mask) != 0u : mask_sees(push.mask, rule.position, token);
-}
-
-// The soft-cap and the rule of rows that see nothing; x is in units of log2, or of the cap where there is one.
-float finish_logit(row_rule rule, float x) {
-    if (push.softcap > 0.0) {
-        const float e = exp2(x * (2.0 * 1.44269504));
-        x = push.softcap * (1.0 - 2.0 / (e + 1.0));
-    }
-    return rule.empty && mask_empty_mode(push.mask) == 2u ? 0.0 : x;
-}
-
-bool is_finite(float x) {
-    return (floatBitsToUint(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-bool half_is_finite(uint h) {
-    return (h & 0x7c00u) != 0x7c00u;
-}
+#include "lib/row_rule.glsl"
 
 bool has_channel(uint i) {
     return team_lane + LANES * i < VALUE_PAD; // a last batch of channels may go beyond
@@ -230,10 +195,6 @@ float advance_max(uint k, float own) {
         shared_correction[team_row(row)] = correction;
     }
     return new_max;
-}
-
-float largest_of(vec4 x) {
-    return max(max(x.x, x.y), max(x.z, x.w));
 }
 
 #include "lib/walk_window.glsl"

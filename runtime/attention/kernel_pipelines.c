@@ -107,10 +107,10 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
     set_layout(&info, layout);
     if (variant->expands) set_constant(&info, OCTAVO_SPEC_ROTATED, layout->value_bits != 16u);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
-    bool walks_tiles = octavo_kernel_walks_tiles(variant);
-    if (!variant->fused && !walks_tiles) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
-    if (variant->fused || walks_tiles) set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
-    if (walks_tiles) set_tiles(&info, &tuning->tiles);
+    if (tuning->tokens != 0u) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
+    if (variant->fused || octavo_kernel_walks_tiles(variant))
+        set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
+    if (octavo_kernel_walks_tiles(variant)) set_tiles(&info, &tuning->tiles);
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT)
         set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, tuning->query_parts != 0u ? tuning->query_parts : 1u);
     if (tuning->fused && variant->one_subgroup) set_constant(&info, OCTAVO_SPEC_TEAMS, tuning->teams);

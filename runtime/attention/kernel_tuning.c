@@ -20,16 +20,17 @@ typedef struct tuning_row {
     uint32_t shared_per_core; /* bytes */
     uint32_t cores;           /* where the driver does not tell */
     uint64_t slice_work;
+    uint32_t prefill_lanes, prefill_rows; /* of prefill.comp; a lane has rows * (value channels) / lanes results */
 } tuning_row;
 
 /* Registers of a lane: NVIDIA 255, RDNA and GCN 256 (fewer keep more waves resident), Intel 128 at SIMD8, Arm, Broadcom
  * and PowerVR 64 or fewer. NVIDIA's Vulkan driver gives compute about 48 KiB of shared memory on a core, and a
  * workgroup takes 1 KiB more than it asks for. */
-static const tuning_row nvidia = {32u, 4u, 8u, 4u, 12u, 8u, 81920u, 40u, UINT64_C(1) << 34};
-static const tuning_row amd = {32u, 4u, 8u, 2u, 8u, 8u, 65536u, 40u, UINT64_C(1) << 33};
-static const tuning_row intel = {8u, 4u, 4u, 1u, 16u, 16u, 131072u, 32u, UINT64_C(1) << 31};
-static const tuning_row software = {32u, 1u, 4u, 2u, 4u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26};
-static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(1) << 29};
+static const tuning_row nvidia = {32u, 4u, 8u, 4u, 12u, 8u, 81920u, 40u, UINT64_C(1) << 34, 128u, 64u};
+static const tuning_row amd = {32u, 4u, 8u, 2u, 8u, 8u, 65536u, 40u, UINT64_C(1) << 33, 128u, 64u};
+static const tuning_row intel = {8u, 4u, 4u, 1u, 16u, 16u, 131072u, 32u, UINT64_C(1) << 31, 128u, 32u};
+static const tuning_row software = {32u, 1u, 4u, 2u, 4u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26, 32u, 32u};
+static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(1) << 29, 128u, 32u};
 
 /* Int8 parts of a query value: two, 15 bits. One, 8 bits, takes 4 % off the time of one query head for each KV head and
  * 12 to 15 % off that of two to eight (H200, 1048576 tokens, 3 bits), and its error grows with the logits where that of
@@ -44,12 +45,14 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
  * LP_MAX_TGSI_LOOP_ITERATIONS); a tile takes thirty to six hundred. */
 #define SOFTWARE_TILES_MAX 64u
 
+/* The same for prefill.comp, whose tile takes seven hundred to three thousand. */
+#define SOFTWARE_BLOCKED_TILES_MAX 16u
+
 /* Subgroups of a workgroup of the matrix walk: as many as are resident on a core with 255 registers a lane. */
 #define MATRIX_TEAMS 8u
 
-/* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival. On an
- * H100 a workgroup takes 0.68 us for a tile and 5.3 us more for each share (128 tiles in one share 95 us, 100 in four
- * 92 us). */
+/* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival (H100: 64
+ * sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal lengths 91 us). */
 #define MATRIX_SHARE_COST 10u
 
 /* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache, and the results of a subgroup
@@ -104,12 +107,38 @@ static uint32_t prefill_shared_bytes(const octavo_kernel_variant *variant, const
     return 4u * words;
 }
 
+/* prefill.comp: its tiles take more rows than walk.comp has. */
+static bool is_blocked(const octavo_kernel_variant *variant) {
+    return variant->prefill_only && (variant->arithmetic == OCTAVO_KERNEL_INT_DOT || variant->arithmetic == OCTAVO_KERNEL_FLOAT);
+}
+
+#define BLOCK_TOKENS 32u      /* of prefill.comp */
+#define BLOCK_COLUMN_LANES 8u /* lanes of a row */
+#define BLOCK_ROWS_MAX 64u    /* what its maxima have room for */
+
+/* The same for prefill.comp. */
+static uint32_t blocked_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
+                                     const octavo_kernel_tuning *tuning) {
+    bool int_dot = variant->arithmetic == OCTAVO_KERNEL_INT_DOT;
+    uint32_t quads = (tuning->rows + BLOCK_TOKENS) * 9u;
+    if (tuning->query_parts != 0u) {
+        uint32_t score_quads = tuning->rows * (tuning->query_parts * 4u + 1u) + BLOCK_TOKENS * 5u;
+        if (score_quads > quads) quads = score_quads;
+    }
+    if (int_dot && layout->value_bits < 16u) {
+        uint32_t value_quads = (tuning->rows + layout->value_dim_padded) * 3u;
+        if (value_quads > quads) quads = value_quads;
+    }
+    return 16u * quads + 4u * (tuning->rows * (int_dot ? 5u : 4u) + 2u * BLOCK_TOKENS);
+}
+
 /* The walk's shared memory in bytes: the arrays of walk.comp. */
 static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                   const octavo_kernel_tuning *tuning) {
     if (octavo_kernel_walks_tiles(variant)) return octavo_tile_shared_bytes(variant, layout, tuning);
     if (variant->expands) return prefill_shared_bytes(variant, layout, tuning);
     if (variant->fused) return matrix_shared_bytes(variant, layout, tuning);
+    if (is_blocked(variant)) return blocked_shared_bytes(variant, layout, tuning);
     uint32_t query_words =
         tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u : layout->key_dim_padded;
     bool int_dot = variant->arithmetic == OCTAVO_KERNEL_INT_DOT;
@@ -159,6 +188,7 @@ static bool step_down(octavo_kernel_tuning *tuning, uint32_t rows_min) {
 
 static uint32_t resident_workgroups(const tuning_row *row, const octavo_kernel_tuning *tuning) {
     uint32_t teams = tuning->rows <= 2u ? row->teams_per_core : row->wide_teams_per_core;
+    if (tuning->tokens == 0u) teams /= 2u; /* workgroups of prefill.comp */
     uint32_t fit = row->shared_per_core / (tuning->shared_bytes + 1024u), most = teams / tuning->teams;
     if (fit > most) fit = most;
     return fit > 0u ? fit : 1u;
@@ -300,6 +330,44 @@ static bool fits_fused(const octavo_device_snapshot *snapshot, const octavo_kern
     return octavo_kernel_binds_fused(snapshot);
 }
 
+/* Many partial results are read at once by many lanes. */
+static uint32_t lanes_of_merge(const octavo_device_snapshot *snapshot, octavo_phase phase) {
+    uint32_t lanes = phase == OCTAVO_PHASE_DECODE ? 512u : 128u;
+    if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) lanes = 32u;
+    while (lanes > snapshot->max_compute_work_group_invocations || lanes > snapshot->max_compute_work_group_size[0])
+        lanes /= 2u;
+    return lanes;
+}
+
+/* A tile of as many rows as a lane has registers for results; fewer where the device's limits are small, or a compiler
+ * spilled at the rung above. */
+static bool tune_blocked(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
+    const tuning_row *row = row_of(snapshot);
+    const octavo_packed_layout *layout = shape->layout;
+    tuning->lanes = row->prefill_lanes;
+    tuning->teams = 1u;
+    while (!fits_workgroup(snapshot, tuning->lanes, 1u)) tuning->lanes /= 2u;
+    uint32_t rows_min = tuning->lanes / BLOCK_COLUMN_LANES;
+    if (rows_min == 0u) return false;
+    tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
+    tuning->rows = row->prefill_rows;
+    if (layout->value_dim_padded > 128u) tuning->rows /= 2u; /* as many results in registers */
+    while (tuning->rows > rows_min &&
+           walk_shared_bytes(variant, layout, tuning) > snapshot->max_compute_shared_memory_size)
+        tuning->rows /= 2u;
+    if (rung > 31u || tuning->rows >> rung < rows_min) return false;
+    tuning->rows >>= rung;
+    tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
+    if (tuning->shared_bytes > snapshot->max_compute_shared_memory_size) return false;
+    tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
+    tuning->slice_work = row->slice_work;
+    tuning->one_share = snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    if (tuning->one_share) tuning->tiles_max = SOFTWARE_BLOCKED_TILES_MAX;
+    tuning->merge_lanes = lanes_of_merge(snapshot, shape->phase);
+    return true;
+}
+
 bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
     const octavo_packed_layout *layout = shape->layout;
@@ -308,6 +376,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     if (octavo_kernel_walks_tiles(variant)) return octavo_tile_tune(snapshot, variant, shape, rung, tuning);
     if (variant->expands) return tune_prefill(snapshot, variant, shape, rung, tuning);
     if (variant->fused) return tune_matrix(snapshot, variant, shape, rung, tuning);
+    if (is_blocked(variant)) return tune_blocked(snapshot, variant, shape, rung, tuning);
     uint32_t team_lanes = variant->one_subgroup ? nearest_subgroup(snapshot, row->lanes) : 32u;
     if (team_lanes < 4u || team_lanes > 128u || !is_power_of_two(team_lanes)) return false;
     if (team_lanes > snapshot->max_compute_work_group_invocations) return false;
@@ -336,14 +405,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->slice_work = row->slice_work;
     tuning->one_share = snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
     if (tuning->one_share) tuning->tiles_max = SOFTWARE_TILES_MAX;
-    /* many lanes read many partial results at once */
-    uint32_t merge_lanes = shape->phase == OCTAVO_PHASE_DECODE ? 512u : 128u;
-    if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) merge_lanes = 32u;
-    while (merge_lanes > snapshot->max_compute_work_group_invocations ||
-           merge_lanes > snapshot->max_compute_work_group_size[0]) {
-        merge_lanes /= 2u;
-    }
-    tuning->merge_lanes = merge_lanes;
+    tuning->merge_lanes = lanes_of_merge(snapshot, shape->phase);
     return true;
 }
 
@@ -352,6 +414,12 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
 
 static const char *override_lanes(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                                   uint32_t lanes, octavo_kernel_tuning *tuning) {
+    if (is_blocked(variant)) {
+        if (!is_power_of_two(lanes) || lanes < BLOCK_COLUMN_LANES || !fits_workgroup(snapshot, lanes, 1u))
+            return "lanes: not a power of two from 8 on that a workgroup has on this device";
+        tuning->lanes = lanes;
+        return NULL;
+    }
     if (tuning->subgroup_size == 0u || !tuning->fused)
         return "lanes: only a walk of subgroups in one dispatch has a choice";
     if (lanes % tuning->subgroup_size != 0u || lanes > LANES_MAX)
@@ -378,6 +446,12 @@ static const char *override_rows(const octavo_kernel_variant *variant, uint32_t 
     if (octavo_kernel_walks_tiles(variant)) return octavo_tile_override_rows(rows, tuning);
     if (variant->expands) return override_blocks(rows, tuning);
     uint32_t rows_max = variant->fused ? 16u : 8u;
+    if (is_blocked(variant)) {
+        if (!is_power_of_two(rows) || rows > BLOCK_ROWS_MAX || rows < tuning->lanes / BLOCK_COLUMN_LANES)
+            return "rows: no power of two from an eighth of the lanes to 64";
+        tuning->rows = rows;
+        return NULL;
+    }
     if (!is_power_of_two(rows) || rows > rows_max)
         return variant->fused ? "rows: none of 1, 2, 4, 8, 16" : "rows: none of 1, 2, 4, 8";
     if (!variant->fused && rows < tuning->lanes / tuning->teams / 32u)
@@ -388,6 +462,7 @@ static const char *override_rows(const octavo_kernel_variant *variant, uint32_t 
 
 static const char *override_unpack(const octavo_kernel_variant *variant, uint32_t unpack,
                                    octavo_kernel_tuning *tuning) {
+    if (is_blocked(variant)) return "unpack: the prefill variants have no choice";
     if (variant->fused || octavo_kernel_walks_tiles(variant)) return "unpack: the matrix variants have no choice";
     if (!is_power_of_two(unpack) || unpack > 4u) return "unpack: none of 1, 2, 4";
     tuning->tokens = unpack;
@@ -398,6 +473,7 @@ static const char *override_dispatches(const octavo_device_snapshot *snapshot, c
                                        const octavo_packed_layout *layout, uint32_t dispatches,
                                        octavo_kernel_tuning *tuning) {
     if (dispatches != 1u && dispatches != 3u) return "dispatches: neither 1 nor 3";
+    if (is_blocked(variant)) return dispatches == 3u ? NULL : "dispatches: the prefill variants take three";
     if (variant->fused) return dispatches == 1u ? NULL : "dispatches: the matrix variants take one";
     if (octavo_kernel_walks_tiles(variant)) return dispatches == 3u ? NULL : "dispatches: this variant takes three";
     if (dispatches == 1u && !octavo_kernel_binds_fused(snapshot))
@@ -426,8 +502,10 @@ const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const
     if (problem == NULL && row->unpack != 0u) problem = override_unpack(variant, row->unpack, &changed);
     if (problem == NULL && row->query_bits != 0u) problem = override_query_bits(row->query_bits, &changed);
     if (problem != NULL) return problem;
-    if (!variant->fused && !octavo_kernel_walks_tiles(variant) &&
-        row->lanes == 0u) /* as many teams as the rows leave room for */
+    if (is_blocked(variant) && changed.rows < changed.lanes / BLOCK_COLUMN_LANES)
+        return "lanes: more than eight for each row";
+    bool has_forms = !variant->fused && !octavo_kernel_walks_tiles(variant) && !is_blocked(variant);
+    if (has_forms && row->lanes == 0u) /* as many teams as the rows leave room for */
         set_form(snapshot, variant, shape->layout, changed.lanes / changed.teams, changed.fused, &changed);
     changed.shared_bytes = walk_shared_bytes(variant, shape->layout, &changed);
     if (changed.shared_bytes > snapshot->max_compute_shared_memory_size)
@@ -443,9 +521,9 @@ const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const
 octavo_tuning_row octavo_kernel_settings(const octavo_kernel_variant *variant, const octavo_kernel_tuning *tuning) {
     octavo_tuning_row row;
     memset(&row, 0, sizeof row);
-    if (tuning->fused && tuning->subgroup_size != 0u) row.lanes = tuning->lanes;
+    if (is_blocked(variant) || (tuning->fused && tuning->subgroup_size != 0u)) row.lanes = tuning->lanes;
     row.rows = tuning->rows;
-    if (!variant->fused && !octavo_kernel_walks_tiles(variant)) row.unpack = tuning->tokens;
+    row.unpack = tuning->tokens;
     if (!variant->fused) row.dispatches = tuning->fused ? 1u : 3u;
     if (tuning->query_parts != 0u) row.query_bits = tuning->query_parts == 1u ? 8u : 15u;
     row.workgroups = tuning->workgroups;

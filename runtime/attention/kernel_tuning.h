@@ -33,7 +33,7 @@ typedef struct octavo_kernel_tuning {
     uint32_t rows;          /* of a query tile */
     uint32_t query_parts;   /* int8 parts of a query value; 0: the query is f32 */
     bool query_half;        /* the query is f16 */
-    uint32_t tokens;        /* and channels, that a lane unpacks at once: 1, 2 or 4 */
+    uint32_t tokens;        /* and channels, that a lane of walk.comp unpacks at once: 1, 2 or 4; others 0 */
     uint32_t shared_bytes;  /* of a walk workgroup */
     uint32_t workgroups;    /* that fill the device */
     uint64_t slice_work;    /* query rows times tokens in one dispatch */

@@ -18,6 +18,9 @@ const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] 
      false, false, false},
     {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false,
      false, false},
+    {"prefill_int8", OCTAVO_SHADER_PREFILL_INT, OCTAVO_SHADER_PREFILL_INT, OCTAVO_KERNEL_INT_DOT, false, false, true,
+     false},
+    {"prefill_f32", OCTAVO_SHADER_PREFILL_F32, OCTAVO_SHADER_PREFILL_F32, OCTAVO_KERNEL_FLOAT, false, false, true, false},
     {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_SHADER_WALK_MATRIX_EMULATED,
      OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false, false},
     {"prefill_emulated", OCTAVO_SHADER_PREFILL_EMULATED, OCTAVO_SHADER_PREFILL_EMULATED, OCTAVO_KERNEL_EMULATED_MATRIX,
@@ -77,13 +80,15 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
     return octavo_kernel_walks_tiles(variant) ? octavo_tile_refusal(snapshot) : matrix_refusal(snapshot);
 }
 
-/* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes.
- * Matrices of a processor are a loop: lavapipe, 512 queries and 4096 keys, d 128: 3.8 s with them, 1.2 s in f32, 0.9 s
- * by dots. */
+/* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. Where
+ * a variant for prefill alone can run, it reads and unpacks the cache for more rows at once than the others. Matrices of
+ * a processor are a loop: lavapipe, 512 queries and 4096 keys, d 128: 3.8 s with them, 1.2 s in f32, 0.9 s by dots. */
+#define RANK_COUNT 6u
 static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant, bool prefer_int) {
-    if (octavo_kernel_walks_tiles(variant) && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 3u;
+    if (octavo_kernel_walks_tiles(variant) && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 5u;
     if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) return 0u;
-    return (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) == prefer_int ? 1u : 2u;
+    bool preferred = (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) == prefer_int;
+    return (variant->prefill_only ? 1u : 3u) + (preferred ? 0u : 1u);
 }
 
 uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, octavo_phase phase,
@@ -91,7 +96,7 @@ uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uin
                                      uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
     bool prefer_int = snapshot->int_dot_accelerated != VK_FALSE && (key_bits != 16u || value_bits != 16u);
     uint32_t count = 0;
-    for (uint32_t wanted = 0; wanted < 4u; ++wanted) {
+    for (uint32_t wanted = 0; wanted < RANK_COUNT; ++wanted) {
         for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
             const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
             if (variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX && rank(snapshot, variant, prefer_int) == wanted &&

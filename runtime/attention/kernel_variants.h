@@ -25,7 +25,7 @@ typedef struct octavo_kernel_variant {
     bool expands;      /* walks tiles of f16: packed pages are expanded before, once for all query tiles */
 } octavo_kernel_variant;
 
-#define OCTAVO_KERNEL_VARIANT_COUNT 10u
+#define OCTAVO_KERNEL_VARIANT_COUNT 12u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
 
 /* Whether it is prefill_tiles.comp: operands in shared memory, products of any layout (see tile_tuning.h). */

@@ -158,7 +158,6 @@ bool octavo_tile_tune(const octavo_device_snapshot *snapshot, const octavo_kerne
     tuning->tiles.hold_query = layout->key_dim_padded <= HELD_CHANNELS_MAX ? row->hold_query : 0u;
     tuning->subgroup_size = is_emulated ? 0u : tuning->tiles.subgroup;
     tuning->query_half = true;
-    tuning->tokens = 1u; /* nothing here */
     uint32_t column_teams = 1u;
     while (column_teams * row->channel_tiles * product->n < layout->value_dim_padded ||
            tuning->tiles.subgroup * column_teams < product->m) /* a lane has one row */

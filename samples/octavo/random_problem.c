@@ -3,6 +3,7 @@
 #include "random_numbers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define COUNT_OF(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 
@@ -202,4 +203,9 @@ void octavo_random_problem_fill(octavo_problem *problem, uint64_t seed, float qu
     octavo_random_normal(&random, 1.0f, problem->keys, (size_t)(tokens * problem->kv_head_count * problem->key_dim));
     octavo_random_normal(&random, 1.0f, problem->values,
                          (size_t)(tokens * problem->kv_head_count * problem->value_dim));
+}
+
+void octavo_random_problem_force(octavo_problem *problem, const char *variant) {
+    problem->variant = variant;
+    if (variant != NULL && strncmp(variant, "prefill", 7) == 0) problem->phase = OCTAVO_PHASE_PREFILL;
 }

@@ -14,4 +14,7 @@ const char *octavo_fixed_problem(uint32_t index, octavo_problem *problem, octavo
 /* Q, K, V from N(0, 1), Q times query_deviation. */
 void octavo_random_problem_fill(octavo_problem *problem, uint64_t seed, float query_deviation);
 
+/* Runs the problem on a kernel (NULL: the best); as prefill where the kernel is for nothing else. */
+void octavo_random_problem_force(octavo_problem *problem, const char *variant);
+
 #endif

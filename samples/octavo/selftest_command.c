@@ -84,10 +84,12 @@ static void run_test(selftest_state *state, const char *fixed_name, uint64_t see
         (void)snprintf(name, sizeof name, "%s", fixed_name);
     else
         (void)snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
-    problem->variant = variant;
+    octavo_phase phase = problem->phase;
+    octavo_random_problem_force(problem, variant);
     problem->tuning = state->options->tuning;
     octavo_problem_describe(problem, description, sizeof description);
     bool ran = octavo_session_run(state->device, problem, true, &result, &error);
+    problem->phase = phase;
     if (!ran && variant != NULL && result.status == OCTAVO_UNSUPPORTED) {
         state->skipped++;
         return;

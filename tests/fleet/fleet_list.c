@@ -187,7 +187,7 @@ static const struct {
     {128, 128, 2, 2, 8, DECODE},
     {64, 64, 4, 4, 4, DECODE},
     {64, 64, 16, 16, 1, DECODE},
-    {128, 128, 16, 16, 8, DECODE | MATRIX},
+    {128, 128, 16, 16, 8, DECODE | PREFILL | MATRIX},
 };
 
 size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
@@ -212,7 +212,7 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
         shape.phase = OCTAVO_PHASE_PREFILL;
         shape.query_tokens = 512;
         if (cases[i].what & PREFILL) {
-            add_attention(&list, &snapshot, plan.capabilities, &shape, name, false);
+            add_attention(&list, &snapshot, plan.capabilities, &shape, name, cases[i].what & ALL_VARIANTS);
         }
     }
     return list.count;

@@ -27,15 +27,13 @@ static bool run_problem(gpu_fixture *fixture, octavo_problem *problem, const cha
     octavo_session_result result;
     octavo_error_line error = {""};
     char description[1024];
-    octavo_phase drawn = problem->phase;
-    bool prefill = variant != NULL && strncmp(variant, "prefill", 7) == 0; /* what it is for, so that it runs */
-    problem->variant = variant;
-    problem->tuning = prefill ? NULL : tuning;
-    if (prefill) problem->phase = OCTAVO_PHASE_PREFILL;
+    octavo_phase phase = problem->phase;
+    octavo_random_problem_force(problem, variant);
+    problem->tuning = variant != NULL && strncmp(variant, "prefill", 7) == 0 ? NULL : tuning; /* they have one form */
     octavo_problem_describe(problem, description, sizeof description);
-    bool done = octavo_session_run(fixture->device, problem, true, &result, &error);
-    problem->phase = drawn;
-    if (!done) {
+    bool ran = octavo_session_run(fixture->device, problem, true, &result, &error);
+    problem->phase = phase;
+    if (!ran) {
         if (variant != NULL && result.status == OCTAVO_UNSUPPORTED) return true;
         (void)fprintf(stderr, "%s: %s\n    %s: %s\n", replay, description, error.text,
                       fixture->log.last[OCTAVO_LOG_ERROR]);

@@ -114,6 +114,17 @@ static void check_tiles(const choice *c) {
     EXPECT(!t->fused && t->query_half && t->query_parts == 0u && t->logits == c->shape.logits);
 }
 
+/* Eight lanes a row, each with some rows of results, in as many registers as an eighth of the channels times the rows. */
+static void check_prefill(const choice *c) {
+    const octavo_kernel_tuning *t = &c->tuning;
+    EXPECT(t->lanes >= 8u && t->lanes <= 128u && (t->lanes & (t->lanes - 1u)) == 0u);
+    EXPECT(t->subgroup_size == 0u && t->teams == 1u && !t->fused && t->tokens == 0u);
+    EXPECT(t->rows <= 64u && t->rows % (t->lanes / 8u) == 0u && (t->rows & (t->rows - 1u)) == 0u);
+    EXPECT(c->device->snapshot.type == VK_PHYSICAL_DEVICE_TYPE_CPU ||
+           t->rows * c->layout.value_dim_padded / t->lanes <= 64u);
+    EXPECT(t->query_parts == (octavo_kernel_int_query(c->variant, &c->layout) ? 2u : 0u));
+}
+
 static void check_walk(const choice *c) {
     const octavo_device_snapshot *s = &c->device->snapshot;
     const octavo_kernel_tuning *t = &c->tuning;
@@ -147,6 +158,8 @@ static void check_numbers(const choice *c) {
         check_tiles(c);
     else if (c->variant->fused)
         check_matrix(c);
+    else if (c->variant->prefill_only)
+        check_prefill(c);
     else
         check_walk(c);
     uint64_t declared = declared_bytes(&walk);
@@ -377,9 +390,12 @@ static void check_three_dispatches(const usable_device *device, const octavo_ker
 static void check_pipelines(const usable_device *device, const octavo_kernel_variant *variant, uint32_t dim) {
     const octavo_device_snapshot *s = &device->snapshot;
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, OCTAVO_LOGITS_SOFTCAP};
+    octavo_phase phase = variant->prefill_only ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
+    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, phase, OCTAVO_LOGITS_SOFTCAP};
     octavo_kernel_tuning tuning;
-    ck_assert(octavo_kernel_tune(s, variant, &shape, 0u, &tuning));
+    bool tunes = octavo_kernel_tune(s, variant, &shape, 0u, &tuning);
+    if (!tunes && octavo_kernel_walks_tiles(variant)) return; /* its shared memory: see fewer_rows_where_.. */
+    ck_assert(tunes);
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&layout, variant, &tuning);
     octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(&layout, &tuning);
     ck_assert_uint_eq(walk.required_subgroup_size, tuning.subgroup_size);
@@ -402,7 +418,9 @@ static void check_pipelines(const usable_device *device, const octavo_kernel_var
         if (!variant->fused) check_three_dispatches(device, variant, &layout, &shape);
         return;
     }
-    check_pipeline(&walk, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
+    /* a device with matrix units has more than the least */
+    check_pipeline(&walk, octavo_kernel_walks_tiles(variant) ? s->max_compute_work_group_invocations : FLOOR_INVOCATIONS,
+                   OCTAVO_GPU_MIN_STORAGE_BUFFERS);
     /* the merge takes what the device has */
     check_pipeline(&merge, s->max_compute_work_group_invocations, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
     ck_assert_uint_eq(constant_of(&merge, OCTAVO_SPEC_VALUE_PAD), dim);
@@ -430,7 +448,7 @@ START_TEST(other_kernels_obey_the_floor_of_vulkan) {
             for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
                 const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
                 if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities,
-                                                  OCTAVO_PHASE_DECODE) != NULL)
+                                                  OCTAVO_PHASE_PREFILL) != NULL)
                     continue;
                 check_pipelines(&device, variant, dim);
             }
@@ -444,7 +462,8 @@ END_TEST
 
 typedef struct expected_choice {
     fabricated_device device;
-    const char *packed, *f16; /* the first variant for 3 bits, and for f16 pages */
+    const char *packed, *f16; /* the first variant for 3 bits, and for f16 pages, to decode */
+    const char *prefill;      /* the first one for 3 bits */
     uint32_t lanes, teams;    /* lanes of a team; 0 teams: in three dispatches */
     uint32_t decode_rows, prefill_rows;
     uint32_t tokens;
@@ -453,23 +472,23 @@ typedef struct expected_choice {
 
 /* d 128, K and V of 3 bits, 4 query heads for each KV head. */
 static const expected_choice table[] = {
-    {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", 32u, 0u, 4u, 4u, 1u, false},
-    {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", 32u, 0u, 4u, 4u, 1u, false},
-    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", 32u, 1u, 4u, 4u, 1u, false}, /* sizes 64, 128, no control */
-    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 4u, 1u, false},
-    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", 32u, 1u, 4u, 4u, 1u, false}, /* no subgroup arithmetic */
-    {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", 16u, 4u, 4u, 4u, 1u, false},
-    {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", 32u, 1u, 4u, 4u, 1u, false},
-    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 4u, 1u, false}, /* SIMD16 spills */
-    {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", 8u, 4u, 4u, 4u, 1u, false},
-    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", 64u, 4u, 4u, 8u, 2u, false}, /* no dot instruction */
-    {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 2u, false},
-    {FABRICATED_TURING, "matrix", "matrix", 32u, 8u, 4u, 16u, 0u, false},
-    {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 4u, true},
-    {FABRICATED_HOPPER, "matrix", "matrix", 32u, 8u, 4u, 16u, 0u, false},
-    {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", 32u, 4u, 4u, 8u, 4u, true},
-    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", 8u, 1u, 4u, 4u, 2u, false},
-    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", 4u, 1u, 4u, 4u, 2u, false},
+    {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", "prefill_f32", 32u, 0u, 4u, 32u, 1u, false},
+    {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", "prefill_f32", 32u, 0u, 4u, 32u, 1u, false},
+    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u, false}, /* sizes 64, 128, no control */
+    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 32u, 1u, false},
+    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u, false}, /* no subgroup arithmetic */
+    {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", "prefill_int8", 16u, 4u, 4u, 32u, 1u, false},
+    {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u, false},
+    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", "prefill_int8", 8u, 4u, 4u, 32u, 1u, false}, /* SIMD16 spills */
+    {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", "prefill_tiles", 8u, 4u, 4u, 64u, 1u, false},
+    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 64u, 2u, false}, /* no dot instruction */
+    {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", "prefill_tiles", 32u, 4u, 4u, 64u, 2u, false},
+    {FABRICATED_TURING, "matrix", "matrix", "prefill_matrix", 32u, 8u, 4u, 128u, 0u, false},
+    {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", "prefill_int8", 32u, 4u, 4u, 64u, 4u, true},
+    {FABRICATED_HOPPER, "matrix", "matrix", "prefill_matrix", 32u, 8u, 4u, 128u, 0u, false},
+    {FABRICATED_HOPPER, "int8_subgroup", "f32_subgroup", "prefill_int8", 32u, 4u, 4u, 64u, 4u, true},
+    {FABRICATED_LAVAPIPE, "f32_subgroup", "f32_subgroup", "prefill_f32", 8u, 1u, 4u, 32u, 2u, false},
+    {FABRICATED_SWIFTSHADER, "f32_subgroup", "f32_subgroup", "prefill_f32", 4u, 1u, 4u, 32u, 2u, false},
 };
 
 START_TEST(named_choices) {
@@ -483,6 +502,8 @@ START_TEST(named_choices) {
         octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
         variant_order(&device, OCTAVO_PHASE_DECODE, 16u, 16u, order);
         const char *f16 = octavo_kernel_variants[order[0]].name;
+        variant_order(&device, OCTAVO_PHASE_PREFILL, 3u, 3u, order);
+        const octavo_kernel_variant *prefill_variant = &octavo_kernel_variants[order[0]];
         variant_order(&device, OCTAVO_PHASE_DECODE, 3u, 3u, order);
         const octavo_kernel_variant *variant = &octavo_kernel_variants[order[0]];
         octavo_kernel_tuning decode, prefill;
@@ -490,14 +511,15 @@ START_TEST(named_choices) {
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &decode));
         shape.phase = OCTAVO_PHASE_PREFILL;
         shape.query_tokens = 512u;
-        ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &prefill));
-        bool is_expected = strcmp(variant->name, expected->packed) == 0 && strcmp(f16, expected->f16) == 0 &&
+        ck_assert(octavo_kernel_tune(&device.snapshot, prefill_variant, &shape, 0u, &prefill));
+        bool is_expected = strcmp(variant->name, expected->packed) == 0 &&
+                           strcmp(prefill_variant->name, expected->prefill) == 0 && strcmp(f16, expected->f16) == 0 &&
                            decode.lanes / decode.teams == expected->lanes &&
                            (decode.fused ? decode.teams : 0u) == expected->teams &&
                            decode.rows == expected->decode_rows && prefill.rows == expected->prefill_rows &&
                            decode.tokens == expected->tokens;
-        ck_assert_msg(is_expected, "%s: %s, f16 %s, %u lanes, %u teams%s, %u and %u rows, %u tokens",
-                      device.snapshot.name, variant->name, f16, decode.lanes / decode.teams, decode.teams,
+        ck_assert_msg(is_expected, "%s: %s, prefill %s, f16 %s, %u lanes, %u teams%s, %u and %u rows, %u tokens",
+                      device.snapshot.name, variant->name, prefill_variant->name, f16, decode.lanes / decode.teams, decode.teams,
                       decode.fused ? "" : " in three dispatches", decode.rows, prefill.rows, decode.tokens);
     }
 }
@@ -509,15 +531,17 @@ START_TEST(widest_shape_on_the_least_device) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
     ck_assert(fabricate_usable_device(FABRICATED_ANDROID_2021, &device));
     ck_assert_uint_eq(variant_order(&device, OCTAVO_PHASE_DECODE, 16u, 16u, order), 1u);
+    ck_assert_str_eq(octavo_kernel_variants[order[0]].name, "f32_shared");
+    ck_assert_uint_eq(variant_order(&device, OCTAVO_PHASE_PREFILL, 16u, 16u, order), 2u);
     choice c = {0};
     c.device = &device;
     c.variant = &octavo_kernel_variants[order[0]];
     c.layout = octavo_packed_layout_make(1u, 8u, 256u, 256u, 16u, 16u);
     c.shape = (octavo_kernel_shape){&c.layout, 64u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u};
     ck_assert(octavo_kernel_tune(&device.snapshot, c.variant, &c.shape, 0u, &c.tuning));
-    ck_assert_str_eq(c.variant->name, "f32_shared");
+    ck_assert_str_eq(c.variant->name, "prefill_f32");
     check_numbers(&c);
-    ck_assert_uint_ge(c.tuning.rows, 2u);
+    ck_assert_uint_ge(c.tuning.rows, 16u);
 }
 END_TEST
 

@@ -20,6 +20,7 @@ static uint32_t variant_order(const usable_device *device, octavo_phase phase, u
 /* A variant is tried when the device can run it and it is made to be fast. */
 static bool belongs_in_order(const usable_device *device, octavo_phase phase, const octavo_kernel_variant *variant) {
     return variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX &&
+           !(variant->prefill_only && phase == OCTAVO_PHASE_DECODE) &&
            octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities, phase) == NULL;
 }
 
@@ -48,6 +49,8 @@ static void check_order(const usable_device *device, octavo_phase phase, uint32_
         ck_assert_msg(after->arithmetic != OCTAVO_KERNEL_MATRIX || (both && before->prefill_only), "%s: %s before %s",
                       name, before->name, after->name);
         if (before->arithmetic == OCTAVO_KERNEL_MATRIX) continue;
+        ck_assert_msg(before->prefill_only || !after->prefill_only, "%s: %s before %s", name, before->name, after->name);
+        if (before->prefill_only != after->prefill_only) continue;
         if (before->arithmetic != after->arithmetic) {
             ck_assert_msg((before->arithmetic == OCTAVO_KERNEL_INT_DOT) == int_first, "%s K %u V %u: %s before %s",
                           name, key_bits, value_bits, before->name, after->name);
@@ -93,12 +96,14 @@ static const expected_variant all_variants[] = {
     {"int8_shared", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, false, false},
     {"f32_subgroup", OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false, false, false},
     {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false, false, false},
+    {"prefill_int8", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, true, false},
+    {"prefill_f32", 0u, OCTAVO_KERNEL_FLOAT, false, false, true, false},
     {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false, false},
     {"prefill_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, true, true},
     {"prefill_tiles_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, false, true, false},
 };
 
-/* A capability that is taken away takes its variants away; two need none. */
+/* A capability that is taken away takes its variants away; three need none. Some are refused for decoding. */
 START_TEST(refusals_follow_capabilities) {
     static const uint32_t bits[] = {OCTAVO_CAPABILITY_INT_DOT, OCTAVO_CAPABILITY_SUBGROUP,
                                     OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, OCTAVO_CAPABILITY_FLOAT16};
@@ -112,9 +117,10 @@ START_TEST(refusals_follow_capabilities) {
         ck_assert_int_eq(variant->arithmetic, expected->arithmetic);
         ck_assert(variant->one_subgroup == expected->one_subgroup && variant->fused == expected->fused);
         ck_assert(variant->prefill_only == expected->prefill_only && variant->expands == expected->expands);
-        bool decodes =
-            octavo_kernel_variant_refusal(variant, &device.snapshot, UINT32_MAX, OCTAVO_PHASE_DECODE) == NULL;
-        ck_assert(decodes == !variant->prefill_only);
+        const char *for_decoding =
+            octavo_kernel_variant_refusal(variant, &device.snapshot, UINT32_MAX, OCTAVO_PHASE_DECODE);
+        ck_assert(expected->prefill_only ? strcmp(for_decoding, "the variant is for prefill") == 0
+                                         : for_decoding == NULL);
         for (uint32_t have = 0; have < 1u << COUNT(bits); ++have) {
             uint32_t capabilities = 0u;
             for (uint32_t i = 0; i < COUNT(bits); ++i) capabilities |= (have >> i & 1u) != 0u ? bits[i] : 0u;

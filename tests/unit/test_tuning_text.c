@@ -262,6 +262,15 @@ static const struct {
     {"prefill_tiles", "dispatches=1", "dispatches: this variant"},
     {"f32_shared", "lanes=32", "lanes: only"},
     {"f32_shared", "dispatches=3 rows=2", NULL},
+    {"prefill_int8", "lanes=64 rows=16 query_bits=8 dispatches=3", NULL},
+    {"prefill_f32", "lanes=128 rows=64 workgroups=7", NULL},
+    {"prefill_f32", "lanes=48", "lanes: not a power"},
+    {"prefill_f32", "lanes=4", "lanes: not a power"},
+    {"prefill_f32", "rows=8", "rows: no power"},
+    {"prefill_f32", "rows=128", "rows: no power"},
+    {"prefill_f32", "lanes=1024", "lanes: more than eight"},
+    {"prefill_f32", "unpack=1", "unpack: the prefill"},
+    {"prefill_f32", "dispatches=1", "dispatches: the prefill"},
 };
 
 START_TEST(settings_are_checked) {
@@ -290,11 +299,11 @@ START_TEST(settings_are_checked) {
     ck_assert(row.workgroups == 0u ? used.workgroups > 0u : used.workgroups == row.workgroups);
     ck_assert(row.slice_work == 0u ? used.slice_work == before.slice_work : used.slice_work == row.slice_work);
     ck_assert(after.shared_bytes <= device.snapshot.max_compute_shared_memory_size);
-    ck_assert((used.lanes == 0u) == (after.subgroup_size == 0u || !after.fused));
+    ck_assert((used.lanes == 0u) == (octavo_kernel_walks_tiles(variant) || (!variant->prefill_only && (after.subgroup_size == 0u || !after.fused))));
     ck_assert(row.dispatches == 0u || after.fused == (row.dispatches == 1u));
     ck_assert(row.query_bits == 0u || after.query_parts == (row.query_bits == 8u ? 1u : 2u));
     ck_assert(variant->fused ? used.dispatches == 0u : used.dispatches == (after.fused ? 1u : 3u));
-    ck_assert((used.unpack == 0u) == (variant->fused || octavo_kernel_walks_tiles(variant)));
+    ck_assert((used.unpack == 0u) == (variant->fused || variant->prefill_only));
 }
 END_TEST
 
