@@ -5,31 +5,38 @@
 
 #include <math.h>
 
-#define QUERY_TOKENS 3u
+#define DECODE_TOKENS 3u
 #define ERROR_MAX 2e-2 /* relative, of the whole output: a wrong factor shows, int8 rounding does not */
 
 typedef struct proof_tensors {
     float *queries, *keys, *values, *output;
     octavo_buffer *query_buffer, *output_buffer;
-    uint32_t query_heads;
+    uint32_t query_heads, query_tokens;
+    bool causal;
 } proof_tensors;
 
+/* Decoding: the last tokens. Prefill: a query tile and a row, which see one KV tile whole and the rest of another. */
+static uint32_t query_tokens_of(const octavo_attention *attention) {
+    if (!attention->variant->prefill_only) return DECODE_TOKENS;
+    uint32_t tokens = attention->tuning.rows / attention->group + 1u;
+    return tokens < OCTAVO_PROOF_TOKENS ? tokens : OCTAVO_PROOF_TOKENS;
+}
+
 static size_t query_count(const octavo_proof_case *proof, const proof_tensors *t) {
-    return (size_t)QUERY_TOKENS * t->query_heads * proof->cache->layout.key_dim;
+    return (size_t)t->query_tokens * t->query_heads * proof->cache->layout.key_dim;
 }
 
 static size_t output_count(const octavo_proof_case *proof, const proof_tensors *t) {
-    return (size_t)QUERY_TOKENS * t->query_heads * proof->cache->layout.value_dim;
+    return (size_t)t->query_tokens * t->query_heads * proof->cache->layout.value_dim;
 }
 
 static size_t cached_count(const octavo_proof_case *proof, uint32_t dim) {
     return (size_t)OCTAVO_PROOF_TOKENS * proof->cache->layout.kv_heads * dim;
 }
 
-static octavo_status open_tensors(const octavo_proof_case *proof, uint32_t query_heads, proof_tensors *t) {
+static octavo_status open_tensors(const octavo_proof_case *proof, proof_tensors *t) {
     octavo_device *device = proof->cache->device;
     const octavo_packed_layout *layout = &proof->cache->layout;
-    t->query_heads = query_heads;
     t->queries = octavo_gpu_allocate(device, query_count(proof, t) * sizeof(float));
     t->output = octavo_gpu_allocate(device, output_count(proof, t) * sizeof(float));
     t->keys = octavo_gpu_allocate(device, cached_count(proof, layout->key_dim) * sizeof(float));
@@ -67,7 +74,7 @@ static void close_tensors(const octavo_proof_case *proof, proof_tensors *t) {
 
 static octavo_status run_case(const octavo_proof_case *proof, octavo_attention *plan, proof_tensors *t) {
     const octavo_packed_layout *layout = &proof->cache->layout;
-    uint32_t count = QUERY_TOKENS;
+    uint32_t count = t->query_tokens;
     octavo_attention_run run = OCTAVO_ATTENTION_RUN_INIT;
     run.sequence_count = 1u;
     run.sequences = &proof->sequence;
@@ -88,11 +95,12 @@ static octavo_status run_case(const octavo_proof_case *proof, octavo_attention *
     return status;
 }
 
-/* One output row in double; causal. */
+/* One output row in double. */
 static void expected_row(const octavo_proof_case *proof, const octavo_attention *plan, const proof_tensors *t,
                          uint32_t token, uint32_t query_head, double *row) {
     const octavo_packed_layout *layout = &proof->cache->layout;
-    uint32_t head = query_head / plan->group, visible = OCTAVO_PROOF_TOKENS - QUERY_TOKENS + token + 1u;
+    uint32_t head = query_head / plan->group, visible = OCTAVO_PROOF_TOKENS;
+    if (t->causal) visible -= t->query_tokens - token - 1u;
     const float *q = t->queries + ((size_t)token * t->query_heads + query_head) * layout->key_dim;
     double sum = 0.0;
     for (uint32_t c = 0; c < layout->value_dim; ++c) row[c] = 0.0;
@@ -111,7 +119,7 @@ static void expected_row(const octavo_proof_case *proof, const octavo_attention 
 static double relative_error(const octavo_proof_case *proof, const octavo_attention *plan, const proof_tensors *t) {
     uint32_t dim = proof->cache->layout.value_dim;
     double error = 0.0, norm = 0.0;
-    for (uint32_t token = 0; token < QUERY_TOKENS; ++token) {
+    for (uint32_t token = 0; token < t->query_tokens; ++token) {
         for (uint32_t head = 0; head < t->query_heads; ++head) {
             double row[256];
             expected_row(proof, plan, t, token, head, row);
@@ -134,17 +142,19 @@ octavo_status octavo_attention_plan_prove(octavo_attention *attention) {
     info.cache = proof.cache;
     info.query_head_count = attention->group * proof.cache->layout.kv_heads;
     info.sequence_capacity = 1u;
-    info.query_capacity = QUERY_TOKENS;
-    info.mask = (octavo_mask){VK_TRUE, 0u, 0u, 0u};
+    info.query_capacity = query_tokens_of(attention);
+    info.mask = (octavo_mask){!attention->variant->prefill_only, 0u, 0u, 0u};
     info.scale = 1.0f / sqrtf((float)proof.cache->layout.key_dim);
     info.softcap = 0.0f;
     info.scratch_bytes = 0u;
     octavo_attention *plan = NULL;
     proof_tensors tensors = {0};
     tensors.query_heads = info.query_head_count;
+    tensors.query_tokens = info.query_capacity;
+    tensors.causal = info.mask.causal != VK_FALSE;
     status =
         octavo_attention_plan_create_with(&info, attention->variant, &attention->tuning, &attention->pipelines, &plan);
-    if (status == OCTAVO_SUCCESS) status = open_tensors(&proof, info.query_head_count, &tensors);
+    if (status == OCTAVO_SUCCESS) status = open_tensors(&proof, &tensors);
     if (status == OCTAVO_SUCCESS) status = run_case(&proof, plan, &tensors);
     if (status == OCTAVO_SUCCESS) {
         double error = relative_error(&proof, plan, &tensors);

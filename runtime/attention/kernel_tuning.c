@@ -259,8 +259,9 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     uint32_t blocks = 4u, teams = emulated ? 1u : PREFILL_TEAMS;
     while (blocks > 1u && blocks * 16u * layout->value_dim_padded > PREFILL_RESULTS) blocks /= 2u;
     if (emulated && blocks > 2u) blocks = 2u;
+    /* few rows in many subgroups: each works on a row after the other before and after it walks */
+    while (blocks > 1u && (uint64_t)teams * blocks / 2u * 16u >= wanted) blocks /= 2u;
     while (teams > 1u && (uint64_t)teams / 2u * blocks * 16u >= wanted) teams /= 2u;
-    while (blocks > 1u && (uint64_t)blocks / 2u * 16u >= wanted) blocks /= 2u;
     /* fewer rows a workgroup where there are too few workgroups (H100, 1024 queries of 20 heads of 64 channels: 44 us; with
      * twice the rows 98 us) */
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row_of(snapshot)->cores;

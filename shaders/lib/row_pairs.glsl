@@ -37,6 +37,23 @@ void flip_pairs(const uint channels, uint signs, inout float x[ROW_PAIRS_MAX]) {
         }                                                                                                              \
     }
 
+// C_m where d' = 8 m s, both literal numbers.
+#define MIX_HARTLEY(m, s, entries)                                                                                     \
+    if (hartley == m && stride == s) {                                                                                 \
+        UNROLL for (uint j = 0u; j < s; ++j) {                                                                         \
+            float y[m];                                                                                                \
+            UNROLL for (uint b = 0u; b < m; ++b) {                                                                     \
+                y[b] = 0.0;                                                                                            \
+                UNROLL for (uint a = 0u; a < m; ++a) {                                                                 \
+                    y[b] += entries[b * m + a] * x[a * s + j];                                                         \
+                }                                                                                                      \
+            }                                                                                                          \
+            UNROLL for (uint b = 0u; b < m; ++b) {                                                                     \
+                x[b * s + j] = y[b];                                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
 // C_m x H
 void mix_pairs(const uint channels, inout float x[ROW_PAIRS_MAX]) {
     const uint hadamard = hadamard_size(channels), hartley = channels / hadamard, stride = hadamard / 8u;
@@ -52,20 +69,10 @@ void mix_pairs(const uint channels, inout float x[ROW_PAIRS_MAX]) {
     MIX_DISTANCE(4u)
     MIX_DISTANCE(8u)
     MIX_DISTANCE(16u)
-    if (hartley > 1u) {
-        UNROLL for (uint j = 0u; j < stride; ++j) {
-            float y[7];
-            UNROLL for (uint b = 0u; b < hartley; ++b) {
-                y[b] = 0.0;
-                UNROLL for (uint a = 0u; a < hartley; ++a) {
-                    y[b] += hartley_entry(hartley, b, a) * x[a * stride + j];
-                }
-            }
-            UNROLL for (uint b = 0u; b < hartley; ++b) {
-                x[b * stride + j] = y[b];
-            }
-        }
-    }
+    MIX_HARTLEY(3u, 4u, HARTLEY_3)
+    MIX_HARTLEY(3u, 8u, HARTLEY_3)
+    MIX_HARTLEY(5u, 4u, HARTLEY_5)
+    MIX_HARTLEY(7u, 4u, HARTLEY_7)
     UNROLL for (uint i = 0u; i < channels / 8u; ++i) {
         x[i] *= scale;
     }
