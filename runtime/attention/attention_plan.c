@@ -79,7 +79,7 @@ static octavo_status create_expanded(octavo_attention *plan) {
 
 /* Cuts the scratch memory: as many query tokens as fit beside their partial results and those of the splits. */
 static octavo_status create_scratch(octavo_attention *plan) {
-    if (plan->variant->expands) return create_expanded(plan);
+    if (plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return create_expanded(plan);
     plan->cut_count = plan->cache->segment_count;
     plan->share_capacity = UINT32_MAX;
     octavo_device *device = plan->cache->device;
@@ -222,7 +222,11 @@ static octavo_kernel_shape shape_of(const octavo_attention_info *info) {
     memset(&probe, 0, sizeof probe);
     resolve(&probe, info);
     uint32_t tokens = (info->query_capacity + info->sequence_capacity - 1u) / info->sequence_capacity;
-    octavo_kernel_shape shape = {&info->cache->layout, probe.group, tokens, info->query_capacity, probe.info.phase,
+    octavo_kernel_shape shape = {&info->cache->layout,
+                                 probe.group,
+                                 tokens,
+                                 info->query_capacity,
+                                 probe.info.phase,
                                  (info->softcap > 0.0f ? OCTAVO_LOGITS_SOFTCAP : 0u) |
                                      (info->empty_row == OCTAVO_EMPTY_ROW_UNIFORM ? OCTAVO_LOGITS_UNIFORM : 0u)};
     return shape;

@@ -30,12 +30,12 @@ struct octavo_attention {
     uint32_t sum_offset, output_offset; /* words */
     uint32_t arrival_offset;            /* words: [query tile][head], zero between calls; fused walks only */
     octavo_segment_cut *cuts;           /* [cut_count], of the call that is being recorded */
-    uint32_t cut_count; /* segments of the pool; with expanded tiles: the most windows of a slice */
+    uint32_t cut_count;                 /* segments of the pool; with expanded tiles: the most windows of a slice */
     /* Of walks of expanded tiles: how many fit; a slice with more is walked in windows of so many. 0: none. */
     uint32_t expanded_capacity;
     octavo_buffer *expanded;
-    uint32_t share_capacity;            /* query operands of shares (of all heads) that fit; no limit: UINT32_MAX */
-    uint32_t *words;                    /* lists of the call that is being recorded; grows to the largest */
+    uint32_t share_capacity; /* query operands of shares (of all heads) that fit; no limit: UINT32_MAX */
+    uint32_t *words;         /* lists of the call that is being recorded; grows to the largest */
     size_t word_capacity;
     octavo_mask_push mask_push;
     char tuning_text[OCTAVO_TUNING_TEXT_BYTES]; /* the numbers in use as a row; empty in proofs */

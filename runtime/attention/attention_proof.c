@@ -17,7 +17,7 @@ typedef struct proof_tensors {
 
 /* Decoding: the last tokens. Prefill: a query tile and a row, which see one KV tile whole and the rest of another. */
 static uint32_t query_tokens_of(const octavo_attention *attention) {
-    if (!attention->variant->prefill_only) return DECODE_TOKENS;
+    if (!octavo_kernel_is_for_prefill(attention->variant)) return DECODE_TOKENS;
     uint32_t tokens = attention->tuning.rows / attention->group + 1u;
     return tokens < OCTAVO_PROOF_TOKENS ? tokens : OCTAVO_PROOF_TOKENS;
 }
@@ -143,7 +143,7 @@ octavo_status octavo_attention_plan_prove(octavo_attention *attention) {
     info.query_head_count = attention->group * proof.cache->layout.kv_heads;
     info.sequence_capacity = 1u;
     info.query_capacity = query_tokens_of(attention);
-    info.mask = (octavo_mask){!attention->variant->prefill_only, 0u, 0u, 0u};
+    info.mask = (octavo_mask){!octavo_kernel_is_for_prefill(attention->variant), 0u, 0u, 0u};
     info.scale = 1.0f / sqrtf((float)proof.cache->layout.key_dim);
     info.softcap = 0.0f;
     info.scratch_bytes = 0u;

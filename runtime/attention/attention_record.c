@@ -176,7 +176,7 @@ static octavo_status record_merge(const slice_recorder *recorder) {
     const octavo_attention *plan = recorder->plan;
     const octavo_cache *cache = plan->cache;
     octavo_attention_push push = make_push(recorder);
-    if (plan->variant->expands) push.flags |= OCTAVO_ATTENTION_MERGE_SPLIT;
+    if (plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) push.flags |= OCTAVO_ATTENTION_MERGE_SPLIT;
     octavo_gpu_range ranges[4] = {scratch_range(plan), recorder->lists,
                                   octavo_tensor_range(cache->device, &recorder->run->output), lse_range(recorder)};
     uint32_t per_dispatch = octavo_gpu_snapshot(cache->device)->max_compute_work_group_count[0] / plan->tuning.rows;
@@ -257,7 +257,9 @@ static octavo_status record_slice(slice_recorder *recorder) {
     octavo_cache_order_read(plan->cache, recorder->frame, recorder->command_buffer, recorder->run->layer);
     if (plan->tuning.fused) {
         status = record_walk(recorder);
-        if (!plan->variant->expands || recorder->list.partial_count == 0u || status != OCTAVO_SUCCESS) return status;
+        if (plan->variant->source != OCTAVO_KERNEL_PREFILL_MATRIX || recorder->list.partial_count == 0u ||
+            status != OCTAVO_SUCCESS)
+            return status;
         octavo_gpu_dispatch_barrier(device, recorder->command_buffer);
         return record_merge(recorder);
     }

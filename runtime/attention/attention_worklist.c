@@ -35,7 +35,7 @@ typedef struct tile_list {
 
 /* Expanded tiles hold what windows hold, too. */
 static bool walks_all_tokens(const octavo_attention *plan) {
-    return plan->variant->expands;
+    return plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX;
 }
 
 static tile_list list_of_tile(const octavo_attention *plan, const octavo_slice_part *part, uint32_t row_first,
@@ -267,7 +267,7 @@ typedef struct slice_totals {
 
 /* A walk of expanded tiles finishes the tiles that have one share. */
 static uint32_t kept_partials(const octavo_attention *plan, uint32_t shares) {
-    return plan->variant->expands && shares == 1u ? 0u : shares;
+    return plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX && shares == 1u ? 0u : shares;
 }
 
 static octavo_status count_slice(const octavo_attention *plan, const octavo_attention_run *run,

@@ -13,11 +13,11 @@ typedef struct octavo_attention_slice {
 typedef struct octavo_worklist {
     /* counts */
     uint32_t sequence_count, tile_count, range_count, share_count, group_count, page_count, partial_count;
-    uint32_t chunk; /* KV tiles of a workgroup, at most */
+    uint32_t chunk;                      /* KV tiles of a workgroup, at most */
     uint32_t window_count, expand_count; /* of expanded tiles: windows, and entries of expand.comp */
     /* words in the lists */
     uint32_t sequence_offset, tile_offset, range_offset, share_offset, group_offset, page_offset, sink_offset;
-    uint32_t expand_offset; /* of 16 bytes alignment */
+    uint32_t expand_offset;       /* of 16 bytes alignment */
     uint32_t expand_group_offset; /* see expanded_tiles.h */
     uint32_t word_count;
 } octavo_worklist;

@@ -6,8 +6,8 @@
 #define ROWS 1u
 #define KINDS 2u
 
-/* words NULL: entries are counted. `place`: where the next entry of each group goes; NULL: entries of groups are counted
- * in counts[group + 1]. */
+/* words NULL: entries are counted. `place`: where the next entry of each group goes; NULL: entries of groups are
+ * counted in counts[group + 1]. */
 typedef struct entry_sink {
     const octavo_attention *plan;
     uint32_t layer, tile_base, entry_count;

@@ -105,12 +105,13 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
     octavo_gpu_pipeline_info info = module_info(tuning->fused ? variant->fused_module : variant->module,
                                                 tuning->fused ? OCTAVO_WALK_FUSED_BINDINGS : 3u, tuning->lanes);
     set_layout(&info, layout);
-    if (variant->expands) set_constant(&info, OCTAVO_SPEC_ROTATED, layout->value_bits != 16u);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX)
+        set_constant(&info, OCTAVO_SPEC_ROTATED, layout->value_bits != 16u);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
     if (tuning->tokens != 0u) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
-    if (variant->fused || octavo_kernel_walks_tiles(variant))
+    if (octavo_kernel_has_one_dispatch(variant) || variant->source == OCTAVO_KERNEL_PREFILL_TILES)
         set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
-    if (octavo_kernel_walks_tiles(variant)) set_tiles(&info, &tuning->tiles);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) set_tiles(&info, &tuning->tiles);
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT)
         set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, tuning->query_parts != 0u ? tuning->query_parts : 1u);
     if (tuning->fused && variant->one_subgroup) set_constant(&info, OCTAVO_SPEC_TEAMS, tuning->teams);
@@ -128,8 +129,7 @@ octavo_gpu_pipeline_info octavo_kernel_merge_info(const octavo_packed_layout *la
 }
 
 octavo_gpu_pipeline_info octavo_kernel_expand_info(const octavo_packed_layout *layout) {
-    octavo_gpu_pipeline_info info =
-        module_info(OCTAVO_SHADER_EXPAND, OCTAVO_EXPAND_TILES + 1u, EXPAND_LANES);
+    octavo_gpu_pipeline_info info = module_info(OCTAVO_SHADER_EXPAND, OCTAVO_EXPAND_TILES + 1u, EXPAND_LANES);
     set_layout(&info, layout);
     return info;
 }
@@ -177,9 +177,9 @@ octavo_status octavo_kernel_create_attention(octavo_device *device, const octavo
     octavo_status status = octavo_gpu_pipeline_create(device, &walk, &pipelines->walk);
     if (!tuning->fused && status == OCTAVO_SUCCESS)
         status = octavo_gpu_pipeline_create(device, &rotate, &pipelines->rotate_query);
-    if ((!tuning->fused || variant->expands) && status == OCTAVO_SUCCESS)
+    if ((!tuning->fused || variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) && status == OCTAVO_SUCCESS)
         status = octavo_gpu_pipeline_create(device, &merge, &pipelines->merge);
-    if (variant->expands && status == OCTAVO_SUCCESS) {
+    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX && status == OCTAVO_SUCCESS) {
         octavo_gpu_pipeline_info expand = octavo_kernel_expand_info(layout);
         status = octavo_gpu_pipeline_create(device, &expand, &pipelines->expand);
     }

@@ -15,7 +15,7 @@ void octavo_kernel_destroy_append(octavo_append_pipelines *pipelines);
 
 typedef struct octavo_attention_pipelines {
     octavo_gpu_pipeline *rotate_query, *walk, *merge; /* of a fused walk nothing else */
-    octavo_gpu_pipeline *expand; /* of a walk of expanded tiles; and then merge too */
+    octavo_gpu_pipeline *expand;                      /* of a walk of expanded tiles; and then merge too */
 } octavo_attention_pipelines;
 
 octavo_status octavo_kernel_create_attention(octavo_device *device, const octavo_packed_layout *layout,

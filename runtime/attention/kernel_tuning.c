@@ -51,12 +51,13 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
 /* Subgroups of a workgroup of the matrix walk: as many as are resident on a core with 255 registers a lane. */
 #define MATRIX_TEAMS 8u
 
-/* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival (H100: 64
- * sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal lengths 91 us). */
+/* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival (H100:
+ * 64 sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal lengths 91 us).
+ */
 #define MATRIX_SHARE_COST 10u
 
-/* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache, and the results of a subgroup
- * (rows times channels) that 128 registers hold. */
+/* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache, and the results of a
+ * subgroup (rows times channels) that 128 registers hold. */
 #define PREFILL_TEAMS 4u
 #define PREFILL_RESULTS 4096u
 
@@ -107,11 +108,6 @@ static uint32_t prefill_shared_bytes(const octavo_kernel_variant *variant, const
     return 4u * words;
 }
 
-/* prefill.comp: its tiles take more rows than walk.comp has. */
-static bool is_blocked(const octavo_kernel_variant *variant) {
-    return variant->prefill_only && (variant->arithmetic == OCTAVO_KERNEL_INT_DOT || variant->arithmetic == OCTAVO_KERNEL_FLOAT);
-}
-
 #define BLOCK_TOKENS 32u      /* of prefill.comp */
 #define BLOCK_COLUMN_LANES 8u /* lanes of a row */
 #define BLOCK_ROWS_MAX 64u    /* what its maxima have room for */
@@ -135,10 +131,10 @@ static uint32_t blocked_shared_bytes(const octavo_kernel_variant *variant, const
 /* The walk's shared memory in bytes: the arrays of walk.comp. */
 static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                   const octavo_kernel_tuning *tuning) {
-    if (octavo_kernel_walks_tiles(variant)) return octavo_tile_shared_bytes(variant, layout, tuning);
-    if (variant->expands) return prefill_shared_bytes(variant, layout, tuning);
-    if (variant->fused) return matrix_shared_bytes(variant, layout, tuning);
-    if (is_blocked(variant)) return blocked_shared_bytes(variant, layout, tuning);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_shared_bytes(variant, layout, tuning);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return prefill_shared_bytes(variant, layout, tuning);
+    if (octavo_kernel_has_one_dispatch(variant)) return matrix_shared_bytes(variant, layout, tuning);
+    if (variant->source == OCTAVO_KERNEL_PREFILL) return blocked_shared_bytes(variant, layout, tuning);
     uint32_t query_words =
         tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u : layout->key_dim_padded;
     bool int_dot = variant->arithmetic == OCTAVO_KERNEL_INT_DOT;
@@ -197,10 +193,10 @@ static uint32_t resident_workgroups(const tuning_row *row, const octavo_kernel_t
 /* What fills the device, with the lanes and shared memory of *tuning. */
 static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                                    const octavo_kernel_tuning *tuning) {
-    if (octavo_kernel_walks_tiles(variant)) return octavo_tile_workgroups(snapshot, tuning);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_workgroups(snapshot, tuning);
     const tuning_row *row = row_of(snapshot);
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
-    if (!variant->fused) return cores * resident_workgroups(row, tuning);
+    if (!octavo_kernel_has_one_dispatch(variant)) return cores * resident_workgroups(row, tuning);
     uint32_t teams = tuning->lanes / 32u; /* both matrix kernels have as many on a core */
     return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
 }
@@ -262,8 +258,8 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     /* few rows in many subgroups: each works on a row after the other before and after it walks */
     while (blocks > 1u && (uint64_t)teams * blocks / 2u * 16u >= wanted) blocks /= 2u;
     while (teams > 1u && (uint64_t)teams / 2u * blocks * 16u >= wanted) teams /= 2u;
-    /* fewer rows a workgroup where there are too few workgroups (H100, 1024 queries of 20 heads of 64 channels: 44 us; with
-     * twice the rows 98 us) */
+    /* fewer rows a workgroup where there are too few workgroups (H100, 1024 queries of 20 heads of 64 channels: 44 us;
+     * with twice the rows 98 us) */
     uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row_of(snapshot)->cores;
     uint64_t rows = (uint64_t)shape->query_total * shape->group * layout->kv_heads;
     uint64_t filling = (uint64_t)cores * MATRIX_TEAMS * 16u;
@@ -374,10 +370,10 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     const octavo_packed_layout *layout = shape->layout;
     const tuning_row *row = row_of(snapshot);
     memset(tuning, 0, sizeof *tuning);
-    if (octavo_kernel_walks_tiles(variant)) return octavo_tile_tune(snapshot, variant, shape, rung, tuning);
-    if (variant->expands) return tune_prefill(snapshot, variant, shape, rung, tuning);
-    if (variant->fused) return tune_matrix(snapshot, variant, shape, rung, tuning);
-    if (is_blocked(variant)) return tune_blocked(snapshot, variant, shape, rung, tuning);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_tune(snapshot, variant, shape, rung, tuning);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return tune_prefill(snapshot, variant, shape, rung, tuning);
+    if (octavo_kernel_has_one_dispatch(variant)) return tune_matrix(snapshot, variant, shape, rung, tuning);
+    if (variant->source == OCTAVO_KERNEL_PREFILL) return tune_blocked(snapshot, variant, shape, rung, tuning);
     uint32_t team_lanes = variant->one_subgroup ? nearest_subgroup(snapshot, row->lanes) : 32u;
     if (team_lanes < 4u || team_lanes > 128u || !is_power_of_two(team_lanes)) return false;
     if (team_lanes > snapshot->max_compute_work_group_invocations) return false;
@@ -415,7 +411,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
 
 static const char *override_lanes(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                                   uint32_t lanes, octavo_kernel_tuning *tuning) {
-    if (is_blocked(variant)) {
+    if (variant->source == OCTAVO_KERNEL_PREFILL) {
         if (!is_power_of_two(lanes) || lanes < BLOCK_COLUMN_LANES || !fits_workgroup(snapshot, lanes, 1u))
             return "lanes: not a power of two from 8 on that a workgroup has on this device";
         tuning->lanes = lanes;
@@ -424,10 +420,12 @@ static const char *override_lanes(const octavo_device_snapshot *snapshot, const 
     if (tuning->subgroup_size == 0u || !tuning->fused)
         return "lanes: only a walk of subgroups in one dispatch has a choice";
     if (lanes % tuning->subgroup_size != 0u || lanes > LANES_MAX)
-        return variant->fused ? "lanes: not a multiple of 32 up to 1024" : "lanes: not whole subgroups up to 1024";
+        return octavo_kernel_has_one_dispatch(variant) ? "lanes: not a multiple of 32 up to 1024"
+                                                       : "lanes: not whole subgroups up to 1024";
     if (!fits_workgroup(snapshot, lanes, lanes / tuning->subgroup_size))
         return "lanes: more than a workgroup has on this device";
-    if (variant->expands) tuning->rows = tuning->rows / tuning->teams * (lanes / tuning->subgroup_size);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX)
+        tuning->rows = tuning->rows / tuning->teams * (lanes / tuning->subgroup_size);
     tuning->lanes = lanes;
     tuning->teams = lanes / tuning->subgroup_size;
     return NULL;
@@ -444,18 +442,18 @@ static const char *override_blocks(uint32_t rows, octavo_kernel_tuning *tuning) 
 
 /* walk.comp deals rows to groups of 32 lanes; walk_matrix.comp has the 16 rows of a fragment. */
 static const char *override_rows(const octavo_kernel_variant *variant, uint32_t rows, octavo_kernel_tuning *tuning) {
-    if (octavo_kernel_walks_tiles(variant)) return octavo_tile_override_rows(rows, tuning);
-    if (variant->expands) return override_blocks(rows, tuning);
-    uint32_t rows_max = variant->fused ? 16u : 8u;
-    if (is_blocked(variant)) {
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_override_rows(rows, tuning);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return override_blocks(rows, tuning);
+    uint32_t rows_max = octavo_kernel_has_one_dispatch(variant) ? 16u : 8u;
+    if (variant->source == OCTAVO_KERNEL_PREFILL) {
         if (!is_power_of_two(rows) || rows > BLOCK_ROWS_MAX || rows < tuning->lanes / BLOCK_COLUMN_LANES)
             return "rows: no power of two from an eighth of the lanes to 64";
         tuning->rows = rows;
         return NULL;
     }
     if (!is_power_of_two(rows) || rows > rows_max)
-        return variant->fused ? "rows: none of 1, 2, 4, 8, 16" : "rows: none of 1, 2, 4, 8";
-    if (!variant->fused && rows < tuning->lanes / tuning->teams / 32u)
+        return octavo_kernel_has_one_dispatch(variant) ? "rows: none of 1, 2, 4, 8, 16" : "rows: none of 1, 2, 4, 8";
+    if (!octavo_kernel_has_one_dispatch(variant) && rows < tuning->lanes / tuning->teams / 32u)
         return "rows: fewer than subgroups of this size ask for";
     tuning->rows = rows;
     return NULL;
@@ -463,8 +461,9 @@ static const char *override_rows(const octavo_kernel_variant *variant, uint32_t 
 
 static const char *override_unpack(const octavo_kernel_variant *variant, uint32_t unpack,
                                    octavo_kernel_tuning *tuning) {
-    if (is_blocked(variant)) return "unpack: the prefill variants have no choice";
-    if (variant->fused || octavo_kernel_walks_tiles(variant)) return "unpack: the matrix variants have no choice";
+    if (variant->source == OCTAVO_KERNEL_PREFILL) return "unpack: the prefill variants have no choice";
+    if (octavo_kernel_has_one_dispatch(variant) || variant->source == OCTAVO_KERNEL_PREFILL_TILES)
+        return "unpack: the matrix variants have no choice";
     if (!is_power_of_two(unpack) || unpack > 4u) return "unpack: none of 1, 2, 4";
     tuning->tokens = unpack;
     return NULL;
@@ -474,9 +473,12 @@ static const char *override_dispatches(const octavo_device_snapshot *snapshot, c
                                        const octavo_packed_layout *layout, uint32_t dispatches,
                                        octavo_kernel_tuning *tuning) {
     if (dispatches != 1u && dispatches != 3u) return "dispatches: neither 1 nor 3";
-    if (is_blocked(variant)) return dispatches == 3u ? NULL : "dispatches: the prefill variants take three";
-    if (variant->fused) return dispatches == 1u ? NULL : "dispatches: the matrix variants take one";
-    if (octavo_kernel_walks_tiles(variant)) return dispatches == 3u ? NULL : "dispatches: this variant takes three";
+    if (variant->source == OCTAVO_KERNEL_PREFILL)
+        return dispatches == 3u ? NULL : "dispatches: the prefill variants take three";
+    if (octavo_kernel_has_one_dispatch(variant))
+        return dispatches == 1u ? NULL : "dispatches: the matrix variants take one";
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES)
+        return dispatches == 3u ? NULL : "dispatches: this variant takes three";
     if (dispatches == 1u && !octavo_kernel_binds_fused(snapshot))
         return "dispatches: the device binds too few storage buffers for one";
     if (tuning->fused != (dispatches == 1u))
@@ -503,9 +505,10 @@ const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const
     if (problem == NULL && row->unpack != 0u) problem = override_unpack(variant, row->unpack, &changed);
     if (problem == NULL && row->query_bits != 0u) problem = override_query_bits(row->query_bits, &changed);
     if (problem != NULL) return problem;
-    if (is_blocked(variant) && changed.rows < changed.lanes / BLOCK_COLUMN_LANES)
+    if (variant->source == OCTAVO_KERNEL_PREFILL && changed.rows < changed.lanes / BLOCK_COLUMN_LANES)
         return "lanes: more than eight for each row";
-    bool has_forms = !variant->fused && !octavo_kernel_walks_tiles(variant) && !is_blocked(variant);
+    bool has_forms = !octavo_kernel_has_one_dispatch(variant) && variant->source != OCTAVO_KERNEL_PREFILL_TILES &&
+                     variant->source != OCTAVO_KERNEL_PREFILL;
     if (has_forms && row->lanes == 0u) /* as many teams as the rows leave room for */
         set_form(snapshot, variant, shape->layout, changed.lanes / changed.teams, changed.fused, &changed);
     changed.shared_bytes = walk_shared_bytes(variant, shape->layout, &changed);
@@ -522,10 +525,11 @@ const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const
 octavo_tuning_row octavo_kernel_settings(const octavo_kernel_variant *variant, const octavo_kernel_tuning *tuning) {
     octavo_tuning_row row;
     memset(&row, 0, sizeof row);
-    if (is_blocked(variant) || (tuning->fused && tuning->subgroup_size != 0u)) row.lanes = tuning->lanes;
+    if (variant->source == OCTAVO_KERNEL_PREFILL || (tuning->fused && tuning->subgroup_size != 0u))
+        row.lanes = tuning->lanes;
     row.rows = tuning->rows;
     row.unpack = tuning->tokens;
-    if (!variant->fused) row.dispatches = tuning->fused ? 1u : 3u;
+    if (!octavo_kernel_has_one_dispatch(variant)) row.dispatches = tuning->fused ? 1u : 3u;
     if (tuning->query_parts != 0u) row.query_bits = tuning->query_parts == 1u ? 8u : 15u;
     row.workgroups = tuning->workgroups;
     row.slice_work = tuning->slice_work;

@@ -4,33 +4,33 @@
 #include "octavo_abi.h"
 #include "shader_modules.h"
 
+#define VARIANT(name, source, arithmetic, module, fused_module, one_subgroup)                                          \
+    {                                                                                                                  \
+        name, OCTAVO_KERNEL_##source, OCTAVO_KERNEL_##arithmetic, OCTAVO_SHADER_##module,                              \
+            OCTAVO_SHADER_##fused_module, one_subgroup                                                                 \
+    }
 const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] = {
-    {"prefill_matrix", OCTAVO_SHADER_PREFILL_MATRIX, OCTAVO_SHADER_PREFILL_MATRIX, OCTAVO_KERNEL_MATRIX, false, true,
-     true, true},
-    {"prefill_tiles", OCTAVO_SHADER_PREFILL_TILES, OCTAVO_SHADER_PREFILL_TILES, OCTAVO_KERNEL_MATRIX, false, false,
-     true, false},
-    {"matrix", OCTAVO_SHADER_WALK_MATRIX, OCTAVO_SHADER_WALK_MATRIX, OCTAVO_KERNEL_MATRIX, false, true, false, false},
-    {"int8_subgroup", OCTAVO_SHADER_WALK_INT_SUBGROUP, OCTAVO_SHADER_FUSED_INT_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true,
-     false, false, false},
-    {"int8_shared", OCTAVO_SHADER_WALK_INT_SHARED, OCTAVO_SHADER_FUSED_INT_SHARED, OCTAVO_KERNEL_INT_DOT, false, false,
-     false, false},
-    {"f32_subgroup", OCTAVO_SHADER_WALK_F32_SUBGROUP, OCTAVO_SHADER_FUSED_F32_SUBGROUP, OCTAVO_KERNEL_FLOAT, true,
-     false, false, false},
-    {"f32_shared", OCTAVO_SHADER_WALK_F32_SHARED, OCTAVO_SHADER_FUSED_F32_SHARED, OCTAVO_KERNEL_FLOAT, false, false,
-     false, false},
-    {"prefill_int8", OCTAVO_SHADER_PREFILL_INT, OCTAVO_SHADER_PREFILL_INT, OCTAVO_KERNEL_INT_DOT, false, false, true,
-     false},
-    {"prefill_f32", OCTAVO_SHADER_PREFILL_F32, OCTAVO_SHADER_PREFILL_F32, OCTAVO_KERNEL_FLOAT, false, false, true, false},
-    {"matrix_emulated", OCTAVO_SHADER_WALK_MATRIX_EMULATED, OCTAVO_SHADER_WALK_MATRIX_EMULATED,
-     OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false, false},
-    {"prefill_emulated", OCTAVO_SHADER_PREFILL_EMULATED, OCTAVO_SHADER_PREFILL_EMULATED, OCTAVO_KERNEL_EMULATED_MATRIX,
-     false, true, true, true},
-    {"prefill_tiles_emulated", OCTAVO_SHADER_PREFILL_TILES_EMULATED, OCTAVO_SHADER_PREFILL_TILES_EMULATED,
-     OCTAVO_KERNEL_EMULATED_MATRIX, false, false, true, false},
+    VARIANT("prefill_matrix", PREFILL_MATRIX, MATRIX, PREFILL_MATRIX, PREFILL_MATRIX, false),
+    VARIANT("prefill_tiles", PREFILL_TILES, MATRIX, PREFILL_TILES, PREFILL_TILES, false),
+    VARIANT("matrix", WALK_MATRIX, MATRIX, WALK_MATRIX, WALK_MATRIX, false),
+    VARIANT("int8_subgroup", WALK, INT_DOT, WALK_INT_SUBGROUP, FUSED_INT_SUBGROUP, true),
+    VARIANT("int8_shared", WALK, INT_DOT, WALK_INT_SHARED, FUSED_INT_SHARED, false),
+    VARIANT("f32_subgroup", WALK, FLOAT, WALK_F32_SUBGROUP, FUSED_F32_SUBGROUP, true),
+    VARIANT("f32_shared", WALK, FLOAT, WALK_F32_SHARED, FUSED_F32_SHARED, false),
+    VARIANT("prefill_int8", PREFILL, INT_DOT, PREFILL_INT, PREFILL_INT, false),
+    VARIANT("prefill_f32", PREFILL, FLOAT, PREFILL_F32, PREFILL_F32, false),
+    VARIANT("matrix_emulated", WALK_MATRIX, EMULATED_MATRIX, WALK_MATRIX_EMULATED, WALK_MATRIX_EMULATED, false),
+    VARIANT("prefill_emulated", PREFILL_MATRIX, EMULATED_MATRIX, PREFILL_EMULATED, PREFILL_EMULATED, false),
+    VARIANT("prefill_tiles_emulated", PREFILL_TILES, EMULATED_MATRIX, PREFILL_TILES_EMULATED, PREFILL_TILES_EMULATED,
+            false),
 };
 
-bool octavo_kernel_walks_tiles(const octavo_kernel_variant *variant) {
-    return variant->module == OCTAVO_SHADER_PREFILL_TILES || variant->module == OCTAVO_SHADER_PREFILL_TILES_EMULATED;
+bool octavo_kernel_is_for_prefill(const octavo_kernel_variant *variant) {
+    return variant->source >= OCTAVO_KERNEL_PREFILL;
+}
+
+bool octavo_kernel_has_one_dispatch(const octavo_kernel_variant *variant) {
+    return variant->source == OCTAVO_KERNEL_WALK_MATRIX || variant->source == OCTAVO_KERNEL_PREFILL_MATRIX;
 }
 
 /* 16 x 8 x 16, f16 times f16 into f32, by a subgroup. */
@@ -65,7 +65,7 @@ bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot) {
 
 const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,
                                           uint32_t capabilities, octavo_phase phase) {
-    if (variant->prefill_only && phase == OCTAVO_PHASE_DECODE) return "the variant is for prefill";
+    if (octavo_kernel_is_for_prefill(variant) && phase == OCTAVO_PHASE_DECODE) return "the variant is for prefill";
     uint32_t missing = octavo_shader_modules[variant->module].needs & ~capabilities;
     if ((missing & OCTAVO_CAPABILITY_INT_DOT) != 0u) return "the device has no integer dot product";
     if ((missing & OCTAVO_CAPABILITY_SUBGROUP) != 0u) {
@@ -73,22 +73,23 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
     }
     if ((missing & OCTAVO_CAPABILITY_COOPERATIVE_MATRIX) != 0u) return "the device has no cooperative matrices";
     if (missing != 0u) return "the device lacks a capability that the variant needs";
-    if (variant->fused && !octavo_kernel_binds_fused(snapshot)) {
+    if (octavo_kernel_has_one_dispatch(variant) && !octavo_kernel_binds_fused(snapshot)) {
         return "the device binds too few storage buffers for a walk in one dispatch";
     }
     if (variant->arithmetic != OCTAVO_KERNEL_MATRIX) return NULL;
-    return octavo_kernel_walks_tiles(variant) ? octavo_tile_refusal(snapshot) : matrix_refusal(snapshot);
+    return variant->source == OCTAVO_KERNEL_PREFILL_TILES ? octavo_tile_refusal(snapshot) : matrix_refusal(snapshot);
 }
 
 /* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. Where
- * a variant for prefill alone can run, it reads and unpacks the cache for more rows at once than the others. Matrices of
- * a processor are a loop: lavapipe, 512 queries and 4096 keys, d 128: 3.8 s with them, 1.2 s in f32, 0.9 s by dots. */
+ * a variant for prefill alone can run, it reads and unpacks the cache for more rows at once than the others. Matrices
+ * of a processor are a loop: lavapipe, 512 queries and 4096 keys, d 128: 3.8 s with them, 1.2 s in f32, 0.9 s by dots.
+ */
 #define RANK_COUNT 6u
 static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant, bool prefer_int) {
-    if (octavo_kernel_walks_tiles(variant) && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 5u;
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 5u;
     if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) return 0u;
     bool preferred = (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) == prefer_int;
-    return (variant->prefill_only ? 1u : 3u) + (preferred ? 0u : 1u);
+    return (octavo_kernel_is_for_prefill(variant) ? 1u : 3u) + (preferred ? 0u : 1u);
 }
 
 uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, octavo_phase phase,

@@ -14,22 +14,31 @@ typedef enum octavo_kernel_arithmetic {
     OCTAVO_KERNEL_EMULATED_MATRIX, /* the same without matrix units: to show that the kernel is right */
 } octavo_kernel_arithmetic;
 
+/* The shader that walks the lists, by which tuning and recording go. */
+typedef enum octavo_kernel_source {
+    OCTAVO_KERNEL_WALK,        /* walk.comp, between rotate and merge or, for decoding, in one dispatch */
+    OCTAVO_KERNEL_WALK_MATRIX, /* walk_matrix.comp: one dispatch */
+    OCTAVO_KERNEL_PREFILL,     /* prefill.comp: blocks of rows without matrix units. This and the next: prefill alone */
+    OCTAVO_KERNEL_PREFILL_TILES,  /* prefill_tiles.comp: products of any layout, operands in shared memory */
+    OCTAVO_KERNEL_PREFILL_MATRIX, /* prefill_matrix.comp: operands that expand.comp made, once for all query tiles */
+} octavo_kernel_source;
+
 typedef struct octavo_kernel_variant {
     const char *name;
+    octavo_kernel_source source;
+    octavo_kernel_arithmetic arithmetic;
     uint32_t module;       /* OCTAVO_SHADER_ of the walk between rotate and merge */
     uint32_t fused_module; /* of the walk that prepares the queries and finishes the rows itself: one dispatch */
-    octavo_kernel_arithmetic arithmetic;
-    bool one_subgroup; /* the workgroup is exactly one subgroup */
-    bool fused;        /* has only that form; else decoding takes it where the device binds so many buffers */
-    bool prefill_only; /* its tiles have so many rows that decoding is left to others */
-    bool expands;      /* walks tiles of f16: packed pages are expanded before, once for all query tiles */
+    bool one_subgroup;     /* the workgroup is exactly one subgroup */
 } octavo_kernel_variant;
 
 #define OCTAVO_KERNEL_VARIANT_COUNT 12u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
 
-/* Whether it is prefill_tiles.comp: operands in shared memory, products of any layout (see tile_tuning.h). */
-bool octavo_kernel_walks_tiles(const octavo_kernel_variant *variant);
+/* Its query tiles have so many rows that decoding is left to others. */
+bool octavo_kernel_is_for_prefill(const octavo_kernel_variant *variant);
+/* The walk has only the form that prepares the queries and finishes the rows itself. */
+bool octavo_kernel_has_one_dispatch(const octavo_kernel_variant *variant);
 
 /* Whether the device binds the buffers of a walk in one dispatch. */
 bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot);

@@ -7,11 +7,16 @@
 
 void read_row(octavo_sequence_record sequence, uint r, bool exists, out float x[ROW_REGISTERS_MAX]) {
     const uint element = OCTAVO_ATTENTION_QUERY_ELEMENT(push.flags);
-    const uint first = row_token[r] * push.query_token_stride + row_head[r] * push.query_head_stride;
+    const uint row = exists ? r : 0u; // a load behind a condition would wait for the one before
+    const uint first = row_token[row] * push.query_token_stride + row_head[row] * push.query_head_stride;
+    uint words[ROW_REGISTERS_MAX];
+    UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
+        words[k] = queries[element_word(element, first + min(32u * k + lane_in_subgroup(), push.key_dim - 1u))];
+    }
     UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
         const uint channel = 32u * k + lane_in_subgroup();
-        const bool inside = exists && channel < push.key_dim;
-        x[k] = inside ? element_value(element, first + channel, queries[element_word(element, first + channel)]) : 0.0;
+        const float value = element_value(element, first + channel, words[k]);
+        x[k] = exists && channel < push.key_dim ? value : 0.0;
     }
 }
 

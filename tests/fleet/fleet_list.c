@@ -94,7 +94,7 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
         job.rung = rung;
         job.int8_dot = snapshot->int_dot_accelerated;
         job.trip_lanes = tuning.lanes / tuning.teams; /* teams of a fused walk have tiles, or steps, of their own */
-        job.trip_values = (variant->fused ? 32u : OCTAVO_TILE_TOKENS) *
+        job.trip_values = (octavo_kernel_has_one_dispatch(variant) ? 32u : OCTAVO_TILE_TOKENS) *
                           (shape->layout->key_dim_padded + shape->layout->value_dim_padded);
         if (rung == 0) {
             octavo_gpu_pipeline_info rotate =
@@ -261,7 +261,7 @@ size_t fleet_matrix_jobs(const fleet_device *device, fleet_job *jobs, size_t cap
             const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
             octavo_kernel_shape shape = {
                 .layout = &layout, .group = cases[i].group, .query_tokens = 512, .phase = OCTAVO_PHASE_PREFILL};
-            if ((cases[i].what & (PREFILL | MATRIX)) && variant->prefill_only &&
+            if ((cases[i].what & (PREFILL | MATRIX)) && octavo_kernel_is_for_prefill(variant) &&
                 variant->arithmetic == OCTAVO_KERNEL_MATRIX &&
                 octavo_kernel_variant_refusal(variant, &snapshot, plan.capabilities, shape.phase) == NULL) {
                 add_walk(&list, &snapshot, variant, &shape, name, true);

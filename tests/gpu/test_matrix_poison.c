@@ -243,8 +243,7 @@ START_TEST(old_contents_reach_none) {
         bool decodes = run->plan->expanded == NULL; /* and counts arrivals, which each call leaves at 0 */
         uint64_t words = octavo_gpu_buffer_size(run->plan->scratch) / 4;
         fill(run, run->plan->scratch, decodes ? run->plan->arrival_offset : words, patterns[i]);
-        if (!decodes)
-            fill(run, run->plan->expanded, octavo_gpu_buffer_size(run->plan->expanded) / 4, patterns[i]);
+        if (!decodes) fill(run, run->plan->expanded, octavo_gpu_buffer_size(run->plan->expanded) / 4, patterns[i]);
         attend(run);
         ck_assert_msg(memcmp(run->output, run->clean, count * sizeof(float)) == 0 &&
                           memcmp(run->lse, run->clean_lse, sizeof run->lse) == 0,

@@ -93,7 +93,8 @@ static void attend(gpu_fixture *fixture, octavo_attention *plan, octavo_sequence
     octavo_buffer_destroy(lse_buffer);
 }
 
-/* In one dispatch or in three: round by round; the matrix variants only the first time, those for prefill the second. */
+/* In one dispatch or in three: round by round; the matrix variants only the first time, those for prefill the second.
+ */
 static const char *const forms[] = {"dispatches=1 lanes=32\ndispatches=1", "dispatches=3"};
 #define FORM_COUNT 2u
 

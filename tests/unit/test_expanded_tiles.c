@@ -1,5 +1,5 @@
-/* What expand.comp is told to make, and that the lists of a walk of expanded tiles read just that: in each window, every
- * tile of a list is the page of its sequence, with the f16 rows of the sequence's windows written over it. */
+/* What expand.comp is told to make, and that the lists of a walk of expanded tiles read just that: in each window,
+ * every tile of a list is the page of its sequence, with the f16 rows of the sequence's windows written over it. */
 #include "attention/expanded_tiles.h"
 #include "attention/slice_parts.h"
 #include "cache_without_device.h"
@@ -27,7 +27,7 @@ typedef struct problem {
 } problem;
 
 static problem x;
-static const octavo_kernel_variant walk_of_operands = {.name = "test", .fused = true, .expands = true};
+static const octavo_kernel_variant walk_of_operands = {.name = "test", .source = OCTAVO_KERNEL_PREFILL_MATRIX};
 
 #define EXPECT(condition) ck_assert_msg((condition), "seed %llu: %s", (unsigned long long)x.seed, #condition)
 
@@ -208,8 +208,14 @@ END_TEST
 /* Causal, as many rows in a query tile as tokens in a KV tile: n (n + 1) / 2 tiles of n^2, the longest lists first. */
 START_TEST(causal_tiles_are_a_triangle) {
     for (uint32_t n = 1u; n <= 40u; n += 13u) {
-        cache_without_device_info info = {.layer_count = 1u, .kv_heads = 2u, .key_dim = 64u, .value_dim = 64u,
-                                          .key_bits = 3u, .value_bits = 3u, .sequence_capacity = 1u, .slot_count = 64u};
+        cache_without_device_info info = {.layer_count = 1u,
+                                          .kv_heads = 2u,
+                                          .key_dim = 64u,
+                                          .value_dim = 64u,
+                                          .key_bits = 3u,
+                                          .value_bits = 3u,
+                                          .sequence_capacity = 1u,
+                                          .slot_count = 64u};
         x.lived.cache = cache_without_device_create(&info);
         octavo_sequence sequence;
         uint32_t tokens = 128u * n, tiles_walked = 0u, full = 0u, before = UINT32_MAX;

@@ -83,7 +83,8 @@ static void check_matrix(const choice *c) {
     uint32_t subgroups = s->max_compute_workgroup_subgroups; /* 0: not told */
     EXPECT(emulated || subgroups == 0u || t->lanes <= 32u * subgroups);
     EXPECT(t->rows > 0u && (t->rows & (t->rows - 1u)) == 0u);
-    if (c->variant->expands) { /* blocks of 16 rows, whose results a subgroup holds in registers */
+    if (c->variant->source ==
+        OCTAVO_KERNEL_PREFILL_MATRIX) { /* blocks of 16 rows, whose results a subgroup holds in registers */
         EXPECT(t->rows % (16u * t->teams) == 0u);
         EXPECT(t->rows / t->teams * c->layout.value_dim_padded <= 4096u && t->rows / t->teams <= 64u);
         EXPECT(t->whole_lists && t->one_share);
@@ -114,7 +115,8 @@ static void check_tiles(const choice *c) {
     EXPECT(!t->fused && t->query_half && t->query_parts == 0u && t->logits == c->shape.logits);
 }
 
-/* Eight lanes a row, each with some rows of results, in as many registers as an eighth of the channels times the rows. */
+/* Eight lanes a row, each with some rows of results, in as many registers as an eighth of the channels times the rows.
+ */
 static void check_prefill(const choice *c) {
     const octavo_kernel_tuning *t = &c->tuning;
     EXPECT(t->lanes >= 8u && t->lanes <= 128u && (t->lanes & (t->lanes - 1u)) == 0u);
@@ -154,11 +156,11 @@ static void check_numbers(const choice *c) {
     const octavo_kernel_tuning *t = &c->tuning;
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&c->layout, c->variant, t);
     EXPECT(t->lanes <= s->max_compute_work_group_invocations && t->lanes <= s->max_compute_work_group_size[0]);
-    if (octavo_kernel_walks_tiles(c->variant))
+    if (c->variant->source == OCTAVO_KERNEL_PREFILL_TILES)
         check_tiles(c);
-    else if (c->variant->fused)
+    else if (octavo_kernel_has_one_dispatch(c->variant))
         check_matrix(c);
-    else if (c->variant->prefill_only)
+    else if (octavo_kernel_is_for_prefill(c->variant))
         check_prefill(c);
     else
         check_walk(c);
@@ -192,7 +194,7 @@ static uint32_t check_rungs(choice *c) {
         if (c->rung > 0u) {
             EXPECT(c->tuning.subgroup_size == before.subgroup_size && c->tuning.rows <= before.rows);
             /* each numbers in one dispatch and then in three */
-            EXPECT(c->variant->fused || !before.fused ||
+            EXPECT(octavo_kernel_has_one_dispatch(c->variant) || !before.fused ||
                    (!c->tuning.fused && c->tuning.rows == before.rows && c->tuning.tokens == before.tokens));
             EXPECT(!same_choice(&c->tuning, &before));
         }
@@ -390,11 +392,12 @@ static void check_three_dispatches(const usable_device *device, const octavo_ker
 static void check_pipelines(const usable_device *device, const octavo_kernel_variant *variant, uint32_t dim) {
     const octavo_device_snapshot *s = &device->snapshot;
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-    octavo_phase phase = variant->prefill_only ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
+    octavo_phase phase = octavo_kernel_is_for_prefill(variant) ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
     octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, phase, OCTAVO_LOGITS_SOFTCAP};
     octavo_kernel_tuning tuning;
     bool tunes = octavo_kernel_tune(s, variant, &shape, 0u, &tuning);
-    if (!tunes && octavo_kernel_walks_tiles(variant)) return; /* its shared memory: see fewer_rows_where_.. */
+    if (!tunes && variant->source == OCTAVO_KERNEL_PREFILL_TILES)
+        return; /* its shared memory: see fewer_rows_where_.. */
     ck_assert(tunes);
     octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&layout, variant, &tuning);
     octavo_gpu_pipeline_info merge = octavo_kernel_merge_info(&layout, &tuning);
@@ -411,15 +414,17 @@ static void check_pipelines(const usable_device *device, const octavo_kernel_var
         check_pipeline(&walk, s->max_compute_work_group_invocations, s->max_stage_storage_buffers);
         ck_assert_uint_eq(walk.binding_count, 7u);
         ck_assert_uint_le(walk.binding_count, OCTAVO_GPU_BINDINGS_MAX);
-        if (variant->fused)
+        if (octavo_kernel_has_one_dispatch(variant))
             ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_LOGITS), OCTAVO_LOGITS_SOFTCAP);
         else if (variant->one_subgroup)
             ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_TEAMS), tuning.teams);
-        if (!variant->fused) check_three_dispatches(device, variant, &layout, &shape);
+        if (!octavo_kernel_has_one_dispatch(variant)) check_three_dispatches(device, variant, &layout, &shape);
         return;
     }
     /* a device with matrix units has more than the least */
-    check_pipeline(&walk, octavo_kernel_walks_tiles(variant) ? s->max_compute_work_group_invocations : FLOOR_INVOCATIONS,
+    check_pipeline(&walk,
+                   variant->source == OCTAVO_KERNEL_PREFILL_TILES ? s->max_compute_work_group_invocations
+                                                                  : FLOOR_INVOCATIONS,
                    OCTAVO_GPU_MIN_STORAGE_BUFFERS);
     /* the merge takes what the device has */
     check_pipeline(&merge, s->max_compute_work_group_invocations, OCTAVO_GPU_MIN_STORAGE_BUFFERS);
@@ -474,14 +479,18 @@ typedef struct expected_choice {
 static const expected_choice table[] = {
     {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", "prefill_f32", 32u, 0u, 4u, 32u, 1u, false},
     {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", "prefill_f32", 32u, 0u, 4u, 32u, 1u, false},
-    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u, false}, /* sizes 64, 128, no control */
+    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u,
+     false}, /* sizes 64, 128, no control */
     {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 32u, 1u, false},
-    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u, false}, /* no subgroup arithmetic */
+    {FABRICATED_MALI_G52, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u,
+     false}, /* no subgroup arithmetic */
     {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", "prefill_int8", 16u, 4u, 4u, 32u, 1u, false},
     {FABRICATED_POWERVR_BXM, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u, false},
-    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", "prefill_int8", 8u, 4u, 4u, 32u, 1u, false}, /* SIMD16 spills */
+    {FABRICATED_INTEL_TGL, "int8_subgroup", "f32_subgroup", "prefill_int8", 8u, 4u, 4u, 32u, 1u,
+     false}, /* SIMD16 spills */
     {FABRICATED_INTEL_DG2, "int8_subgroup", "f32_subgroup", "prefill_tiles", 8u, 4u, 4u, 64u, 1u, false},
-    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 64u, 2u, false}, /* no dot instruction */
+    {FABRICATED_GCN_POLARIS, "f32_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 64u, 2u,
+     false}, /* no dot instruction */
     {FABRICATED_RDNA3, "int8_subgroup", "f32_subgroup", "prefill_tiles", 32u, 4u, 4u, 64u, 2u, false},
     {FABRICATED_TURING, "matrix", "matrix", "prefill_matrix", 32u, 8u, 4u, 128u, 0u, false},
     {FABRICATED_TURING, "int8_subgroup", "f32_subgroup", "prefill_int8", 32u, 4u, 4u, 64u, 4u, true},
@@ -512,15 +521,15 @@ START_TEST(named_choices) {
         shape.phase = OCTAVO_PHASE_PREFILL;
         shape.query_tokens = 512u;
         ck_assert(octavo_kernel_tune(&device.snapshot, prefill_variant, &shape, 0u, &prefill));
-        bool is_expected = strcmp(variant->name, expected->packed) == 0 &&
-                           strcmp(prefill_variant->name, expected->prefill) == 0 && strcmp(f16, expected->f16) == 0 &&
-                           decode.lanes / decode.teams == expected->lanes &&
-                           (decode.fused ? decode.teams : 0u) == expected->teams &&
-                           decode.rows == expected->decode_rows && prefill.rows == expected->prefill_rows &&
-                           decode.tokens == expected->tokens;
+        bool is_expected =
+            strcmp(variant->name, expected->packed) == 0 && strcmp(prefill_variant->name, expected->prefill) == 0 &&
+            strcmp(f16, expected->f16) == 0 && decode.lanes / decode.teams == expected->lanes &&
+            (decode.fused ? decode.teams : 0u) == expected->teams && decode.rows == expected->decode_rows &&
+            prefill.rows == expected->prefill_rows && decode.tokens == expected->tokens;
         ck_assert_msg(is_expected, "%s: %s, prefill %s, f16 %s, %u lanes, %u teams%s, %u and %u rows, %u tokens",
-                      device.snapshot.name, variant->name, prefill_variant->name, f16, decode.lanes / decode.teams, decode.teams,
-                      decode.fused ? "" : " in three dispatches", decode.rows, prefill.rows, decode.tokens);
+                      device.snapshot.name, variant->name, prefill_variant->name, f16, decode.lanes / decode.teams,
+                      decode.teams, decode.fused ? "" : " in three dispatches", decode.rows, prefill.rows,
+                      decode.tokens);
     }
 }
 END_TEST
@@ -560,7 +569,8 @@ START_TEST(fewer_rows_where_shared_memory_is_small) {
             c->layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
             c->shape = (octavo_kernel_shape){&c->layout, group, 300u, 0u, OCTAVO_PHASE_PREFILL, 0u};
             /* two operands of many channels take more than the least that Vulkan asks for */
-            EXPECT(check_rungs(c) > 0u || (i % 3u == 0u && dim > 128u && octavo_kernel_walks_tiles(c->variant)));
+            EXPECT(check_rungs(c) > 0u ||
+                   (i % 3u == 0u && dim > 128u && c->variant->source == OCTAVO_KERNEL_PREFILL_TILES));
         }
     }
 }

@@ -20,7 +20,7 @@ static uint32_t variant_order(const usable_device *device, octavo_phase phase, u
 /* A variant is tried when the device can run it and it is made to be fast. */
 static bool belongs_in_order(const usable_device *device, octavo_phase phase, const octavo_kernel_variant *variant) {
     return variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX &&
-           !(variant->prefill_only && phase == OCTAVO_PHASE_DECODE) &&
+           !(octavo_kernel_is_for_prefill(variant) && phase == OCTAVO_PHASE_DECODE) &&
            octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities, phase) == NULL;
 }
 
@@ -46,11 +46,12 @@ static void check_order(const usable_device *device, octavo_phase phase, uint32_
         const octavo_kernel_variant *before = &octavo_kernel_variants[order[i - 1u]];
         const octavo_kernel_variant *after = &octavo_kernel_variants[order[i]];
         bool both = before->arithmetic == OCTAVO_KERNEL_MATRIX && after->arithmetic == OCTAVO_KERNEL_MATRIX;
-        ck_assert_msg(after->arithmetic != OCTAVO_KERNEL_MATRIX || (both && before->prefill_only), "%s: %s before %s",
-                      name, before->name, after->name);
+        ck_assert_msg(after->arithmetic != OCTAVO_KERNEL_MATRIX || (both && octavo_kernel_is_for_prefill(before)),
+                      "%s: %s before %s", name, before->name, after->name);
         if (before->arithmetic == OCTAVO_KERNEL_MATRIX) continue;
-        ck_assert_msg(before->prefill_only || !after->prefill_only, "%s: %s before %s", name, before->name, after->name);
-        if (before->prefill_only != after->prefill_only) continue;
+        ck_assert_msg(octavo_kernel_is_for_prefill(before) || !octavo_kernel_is_for_prefill(after), "%s: %s before %s",
+                      name, before->name, after->name);
+        if (octavo_kernel_is_for_prefill(before) != octavo_kernel_is_for_prefill(after)) continue;
         if (before->arithmetic != after->arithmetic) {
             ck_assert_msg((before->arithmetic == OCTAVO_KERNEL_INT_DOT) == int_first, "%s K %u V %u: %s before %s",
                           name, key_bits, value_bits, before->name, after->name);
@@ -115,8 +116,10 @@ START_TEST(refusals_follow_capabilities) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
         ck_assert_str_eq(variant->name, expected->name);
         ck_assert_int_eq(variant->arithmetic, expected->arithmetic);
-        ck_assert(variant->one_subgroup == expected->one_subgroup && variant->fused == expected->fused);
-        ck_assert(variant->prefill_only == expected->prefill_only && variant->expands == expected->expands);
+        ck_assert(variant->one_subgroup == expected->one_subgroup &&
+                  octavo_kernel_has_one_dispatch(variant) == expected->fused);
+        ck_assert(octavo_kernel_is_for_prefill(variant) == expected->prefill_only);
+        ck_assert((variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) == expected->expands);
         const char *for_decoding =
             octavo_kernel_variant_refusal(variant, &device.snapshot, UINT32_MAX, OCTAVO_PHASE_DECODE);
         ck_assert(expected->prefill_only ? strcmp(for_decoding, "the variant is for prefill") == 0

@@ -279,7 +279,7 @@ START_TEST(settings_are_checked) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
     octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u};
     const octavo_kernel_variant *variant = variant_named(fits[_i].variant);
-    if (variant->prefill_only) shape.phase = OCTAVO_PHASE_PREFILL;
+    if (octavo_kernel_is_for_prefill(variant)) shape.phase = OCTAVO_PHASE_PREFILL;
     octavo_kernel_tuning before, after;
     ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &before));
     after = before;
@@ -299,11 +299,15 @@ START_TEST(settings_are_checked) {
     ck_assert(row.workgroups == 0u ? used.workgroups > 0u : used.workgroups == row.workgroups);
     ck_assert(row.slice_work == 0u ? used.slice_work == before.slice_work : used.slice_work == row.slice_work);
     ck_assert(after.shared_bytes <= device.snapshot.max_compute_shared_memory_size);
-    ck_assert((used.lanes == 0u) == (octavo_kernel_walks_tiles(variant) || (!variant->prefill_only && (after.subgroup_size == 0u || !after.fused))));
+    ck_assert((used.lanes == 0u) ==
+              (variant->source == OCTAVO_KERNEL_PREFILL_TILES ||
+               (!octavo_kernel_is_for_prefill(variant) && (after.subgroup_size == 0u || !after.fused))));
     ck_assert(row.dispatches == 0u || after.fused == (row.dispatches == 1u));
     ck_assert(row.query_bits == 0u || after.query_parts == (row.query_bits == 8u ? 1u : 2u));
-    ck_assert(variant->fused ? used.dispatches == 0u : used.dispatches == (after.fused ? 1u : 3u));
-    ck_assert((used.unpack == 0u) == (variant->fused || variant->prefill_only));
+    ck_assert(octavo_kernel_has_one_dispatch(variant) ? used.dispatches == 0u
+                                                      : used.dispatches == (after.fused ? 1u : 3u));
+    ck_assert((used.unpack == 0u) ==
+              (octavo_kernel_has_one_dispatch(variant) || octavo_kernel_is_for_prefill(variant)));
 }
 END_TEST
 
@@ -315,7 +319,7 @@ START_TEST(own_numbers_fit) {
     octavo_kernel_shape shape = {&layout, 8u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u};
     for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        shape.phase = variant->prefill_only ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
+        shape.phase = octavo_kernel_is_for_prefill(variant) ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
         if (octavo_kernel_variant_refusal(variant, &device.snapshot, device.capabilities, shape.phase) != NULL)
             continue;
         octavo_kernel_tuning before, after;
