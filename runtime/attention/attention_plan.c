@@ -260,7 +260,8 @@ static octavo_status climb_down(const octavo_attention_info *info, const octavo_
         octavo_attention_plan_destroy(*attention);
         *attention = smaller;
         status = OCTAVO_SUCCESS;
-        if (!spills(cache->device, smaller->pipelines.walk)) break;
+        smaller->spills = spills(cache->device, smaller->pipelines.walk);
+        if (!smaller->spills) break;
     }
     if (rung == 0u && status != OCTAVO_SUCCESS) {
         return octavo_gpu_fail(cache->device, status, "variant %s: the device's limits are too small for this shape",
@@ -343,6 +344,38 @@ static octavo_status check_tuning(const octavo_attention_info *info) {
     return octavo_gpu_fail(info->cache->device, OCTAVO_INVALID_ARGUMENT, "tuning: %s", reader.error);
 }
 
+/* The first variant that works and does not spill; where all spill that work, the first of them. */
+static octavo_status first_without_spills(const octavo_attention_info *info, const uint32_t *order, uint32_t count,
+                                          octavo_attention **attention) {
+    octavo_device *device = info->cache->device;
+    octavo_attention *spilling = NULL;
+    octavo_status status = OCTAVO_UNSUPPORTED;
+    for (uint32_t i = 0; i < count; ++i) {
+        const char *name = octavo_kernel_variants[order[i]].name;
+        octavo_attention *plan = NULL;
+        status = try_variant(info, &octavo_kernel_variants[order[i]], &plan);
+        if (status == OCTAVO_SUCCESS && !plan->spills) {
+            octavo_attention_plan_destroy(spilling);
+            *attention = plan;
+            return OCTAVO_SUCCESS;
+        }
+        octavo_gpu_log(device, OCTAVO_LOG_WARNING, "variant %s is skipped: %s", name,
+                       status == OCTAVO_SUCCESS ? "its registers spill" : octavo_status_string(status));
+        if (spilling == NULL)
+            spilling = plan;
+        else
+            octavo_attention_plan_destroy(plan);
+        if (status != OCTAVO_SUCCESS && is_final(status)) {
+            octavo_attention_plan_destroy(spilling);
+            return status;
+        }
+    }
+    *attention = spilling;
+    return spilling != NULL
+               ? OCTAVO_SUCCESS
+               : octavo_gpu_fail(device, status, "no attention variant works on this device for this shape");
+}
+
 octavo_status octavo_attention_plan_create(const octavo_attention_info *info, octavo_attention **attention) {
     octavo_device *device = info->cache->device;
     const octavo_packed_layout *layout = &info->cache->layout;
@@ -366,12 +399,5 @@ octavo_status octavo_attention_plan_create(const octavo_attention_info *info, oc
             return octavo_gpu_fail(device, OCTAVO_UNSUPPORTED, "variant: %s: %s", forced->name, refusal);
         return try_variant(info, forced, attention);
     }
-    status = OCTAVO_UNSUPPORTED;
-    for (uint32_t i = 0; i < count; ++i) {
-        status = try_variant(info, &octavo_kernel_variants[order[i]], attention);
-        if (is_final(status)) return status;
-        octavo_gpu_log(device, OCTAVO_LOG_WARNING, "variant %s is skipped: %s", octavo_kernel_variants[order[i]].name,
-                       octavo_status_string(status));
-    }
-    return octavo_gpu_fail(device, status, "no attention variant works on this device for this shape");
+    return first_without_spills(info, order, count, attention);
 }

@@ -21,6 +21,7 @@ struct octavo_attention {
     octavo_kernel_tuning tuning;
     octavo_attention_pipelines pipelines;
     bool borrows_pipelines;
+    bool spills; /* the driver tells that registers of the walk go to memory */
 
     /* Scratch memory: query rows, then (maximum, sum) pairs, then outputs of partial rows, then arrivals. */
     octavo_buffer *scratch;
