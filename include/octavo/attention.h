@@ -6,6 +6,9 @@
  * with exp(sink_logit) of the query head added to the denominator when sink logits are given. Query head h reads KV head
  * h / (query_head_count / kv_head_count). Sequences of unequal length and unequal numbers of queries go in one call.
  *
+ * Prefill of a chunk, appended before, attends what the cache holds of it: the codes; or, where recent_tokens of
+ * octavo_cache_info is at least the chunk's length, the chunk's own keys and values in f16, unquantised.
+ *
  * Threads: a plan is used by the thread that uses its cache. Functions without a plan may be called from any thread.
  *
  * Work is cut over the length of the cache and merged exactly by (maximum, sum, output) triples, in a fixed order:
@@ -60,8 +63,9 @@ typedef struct octavo_attention_info {
     octavo_empty_row empty_row;
     const char *variant;        /* NULL: the best for the device; else a name of octavo_attention_variant_name */
     VkBool32 skip_proof;        /* do not run the variant on a small known case before it is trusted */
-    VkDeviceSize scratch_bytes; /* most device memory for queries and partial results; 0: 64 MiB. Larger calls run in
-                                   slices; what one query token takes is the least */
+    VkDeviceSize scratch_bytes; /* most device memory for queries, partial results and, half of it, the operands that
+                                   the variant prefill_matrix makes of the cache; 0: 64 MiB, of prefill_matrix 256 MiB.
+                                   Larger calls run in slices; what one query token takes is the least */
     uint32_t workgroup_target;  /* workgroups that a call is cut into, about, if it can be; 0: what suits the device */
     uint64_t slice_work;        /* most query rows times tokens in one dispatch (drivers kill long ones); 0: what suits */
     const char *tuning;         /* NULL or rows of numbers for the kernels, see below; read during the call */
@@ -85,11 +89,13 @@ typedef struct octavo_attention_info {
  *   group    query heads for each KV head
  *   tokens   query tokens of a sequence: query_capacity / sequence_capacity, rounded up
  * Settings take the place of the library's numbers, each alone:
- *   lanes       of a workgroup, whole subgroups up to 1024; only of walks of subgroups in one dispatch
- *   rows        query rows of a tile: 1, 2, 4 or 8, of the matrix variants also 16
- *   unpack      tokens, and channels, that a lane unpacks at once: 1, 2 or 4; not of the matrix variants
+ *   lanes       of a workgroup, whole subgroups up to 1024; only of walks of subgroups in one dispatch, and of
+ *               prefill_int8 and prefill_f32 a power of two from 8 to 128, eight for each row
+ *   rows        query rows of a tile: 1, 2, 4 or 8, of the matrix variants also 16; of prefill_matrix 16, 32 or 64 for
+ *               each subgroup, of the other prefill variants powers of two
+ *   unpack      tokens, and channels, that a lane unpacks at once: 1, 2 or 4; not of the matrix and prefill variants
  *   dispatches  1: the walk prepares the queries and merges the results; 3: other dispatches do; the matrix variants
- *               take one
+ *               take one, prefill_tiles, prefill_int8 and prefill_f32 three
  *   query_bits  of an integer query: 8 or 15; only where K has integer codes in a variant of integer dots
  *   workgroups  that a call is cut into, about, up to 1048576; workgroup_target in octavo_attention_info goes before it
  *   slice_work  as in octavo_attention_info, which goes before it
@@ -98,7 +104,8 @@ typedef struct octavo_attention_info {
  * one that matches is tried. Rows do not change which variant is chosen. `octavo bench --tune` writes them. */
 
 /* Chooses, compiles and proves the pipelines (submits under the queue lock and waits), allocates scratch memory. A
- * variant that fails to compile or computes wrong results is skipped with a warning. The cache outlives the plan.
+ * variant that fails to compile or computes wrong results is skipped with a warning, and so is one whose registers spill
+ * to memory, as far as the driver tells, where another does not spill. The cache outlives the plan.
  * OCTAVO_UNSUPPORTED: no variant works, or the forced one cannot run here (the log says why). OCTAVO_INVALID_ARGUMENT
  * also for a variant that the build does not have, and for tuning that does not parse (the log names line and word). */
 OCTAVO_API octavo_status octavo_attention_create(const octavo_attention_info *info, octavo_attention **attention);
