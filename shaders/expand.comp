@@ -138,17 +138,19 @@ void expand_window(octavo_expand_entry entry, uint head, uint tile_at, uint mask
     for (uint i = lane; i < pairs * VALUE_PAD; i += gl_WorkGroupSize.x) {
         const uint pair = first_pair + i / VALUE_PAD, channel = i % VALUE_PAD;
         const uint at = tile_at + value_operand_word(channel, pair);
-        uint word = tiles[at];
+        uint mask = 0u, halves = 0u; // those of this entry: the other half may be another's
         [[unroll]] for (uint odd = 0u; odd < 2u; ++odd) {
             const uint token = 2u * pair + odd;
             if (token >= entry.first && token < entry.first + entry.count) {
                 const uint source = page_at + (entry.row + token - entry.first) * row_words + WINDOW_KEY_WORDS;
                 uint value = (pool[source + channel / 2u] >> (16u * (channel & 1u))) & 0xffffu;
                 value = is_infinite(value) ? 0u : value;
-                word = (word & (0xffff0000u >> (16u * odd))) | (value << (16u * odd));
+                mask |= 0xffffu << (16u * odd);
+                halves |= value << (16u * odd);
             }
         }
-        tiles[at] = word;
+        atomicAnd(tiles[at], ~mask);
+        atomicOr(tiles[at], halves);
     }
 }
 

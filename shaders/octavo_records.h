@@ -194,6 +194,7 @@ OCTAVO_STRUCT(octavo_mask_push) {
 #define OCTAVO_ATTENTION_QUERY_ELEMENT(flags) ((flags)&3u)
 #define OCTAVO_ATTENTION_OUTPUT_ELEMENT(flags) (((flags) >> 2) & 3u)
 #define OCTAVO_ATTENTION_WRITE_LSE 16u
+#define OCTAVO_ATTENTION_HEADS_FIRST 64u /* prefill_matrix: a workgroup's first number is its head, the second its share */
 #define OCTAVO_ATTENTION_MERGE_SPLIT 32u /* merge: only tiles of several shares; others are finished */
 OCTAVO_STRUCT(octavo_attention_push) {
     octavo_mask_push mask;

@@ -333,12 +333,13 @@ void walk_edge(octavo_tile_range range) {
 
 void main() {
     lane = gl_LocalInvocationID.x;
-    head = gl_WorkGroupID.y;
+    const bool heads_first = (push.flags & OCTAVO_ATTENTION_HEADS_FIRST) != 0u;
+    head = heads_first ? gl_WorkGroupID.x : gl_WorkGroupID.y;
     team = subgroup_of_lane();
     g = lane_in_subgroup() >> 2;
     t = lane_in_subgroup() & 3u;
     uint begin, end;
-    group_shares(gl_WorkGroupID.x, begin, end);
+    group_shares(heads_first ? gl_WorkGroupID.y : gl_WorkGroupID.x, begin, end);
     [[dont_unroll]] for (uint n = begin; n < end; ++n) {
         const octavo_share share = load_share(n);
         tile = share.tile;

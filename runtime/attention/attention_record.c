@@ -92,7 +92,8 @@ static uint32_t groups_per_dispatch(const octavo_attention *plan, uint32_t chunk
     const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(plan->cache->device);
     uint64_t group_work = (uint64_t)plan->tuning.rows * plan->cache->layout.kv_heads * OCTAVO_TILE_TOKENS * chunk;
     uint64_t groups = plan->tuning.slice_work / group_work;
-    return at_most(groups > 0u ? groups : 1u, snapshot->max_compute_work_group_count[0]);
+    const uint32_t *limits = snapshot->max_compute_work_group_count;
+    return at_most(groups > 0u ? groups : 1u, limits[0] < limits[1] ? limits[0] : limits[1]);
 }
 
 static octavo_attention_push make_push(const slice_recorder *recorder) {
@@ -135,10 +136,24 @@ static octavo_gpu_range lse_range(const slice_recorder *recorder) {
     return run->lse_buffer != VK_NULL_HANDLE ? lse : octavo_tensor_range(recorder->plan->cache->device, &run->output);
 }
 
+/* Lists of unequal lengths: the longest of all heads start first, where the last to end would else be waited for. One
+ * head after the other reads less memory at once (H100, causal: 2048 tokens 185 us, head by head 240, 4096 553 and 620;
+ * 16384 7.80 ms and 7.53). */
+#define WAVES_MAX 8u
+static bool starts_heads_first(const slice_recorder *recorder) {
+    const octavo_attention *plan = recorder->plan;
+    const octavo_worklist *list = &recorder->list;
+    uint64_t groups = (uint64_t)list->group_count * plan->cache->layout.kv_heads;
+    return plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX && list->uneven &&
+           groups < (uint64_t)WAVES_MAX * plan->tuning.workgroups;
+}
+
 static octavo_status record_walk(const slice_recorder *recorder) {
     const octavo_attention *plan = recorder->plan;
     const octavo_cache *cache = plan->cache;
     octavo_attention_push push = make_push(recorder);
+    const bool heads_first = starts_heads_first(recorder);
+    if (heads_first) push.flags |= OCTAVO_ATTENTION_HEADS_FIRST;
     octavo_gpu_range ranges[OCTAVO_WALK_FUSED_BINDINGS] = {0};
     ranges[OCTAVO_WALK_LISTS] = recorder->lists;
     ranges[OCTAVO_WALK_SCRATCH] = scratch_range(plan);
@@ -164,8 +179,9 @@ static octavo_status record_walk(const slice_recorder *recorder) {
             bool apart = recorder->list.group_count < recorder->list.share_count;
             push.group_offset = apart ? recorder->list.group_offset + group : 0u;
             push.group_first = group;
+            uint32_t heads = cache->layout.kv_heads;
             status = octavo_gpu_dispatch(recorder->frame, recorder->command_buffer, plan->pipelines.walk, ranges, &push,
-                                         count, cache->layout.kv_heads, 1u);
+                                         heads_first ? heads : count, heads_first ? count : heads, 1u);
             group += count;
         }
     }

@@ -332,6 +332,7 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
         if (chunk >= most) return OCTAVO_OUT_OF_DEVICE_MEMORY; /* the recorder tries a smaller slice */
         chunk = 2u * chunk < most ? 2u * chunk : most;
     }
+    list->uneven = 2u * (uint64_t)totals.longest * totals.tiles >= 3u * totals.work;
     list->sequence_count = totals.sequences;
     list->tile_count = totals.tiles;
     list->range_count = totals.ranges;

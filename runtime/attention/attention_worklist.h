@@ -14,6 +14,7 @@ typedef struct octavo_worklist {
     /* counts */
     uint32_t sequence_count, tile_count, range_count, share_count, group_count, page_count, partial_count;
     uint32_t chunk;                      /* KV tiles of a workgroup, at most */
+    bool uneven;    /* the longest list is half as long again as the mean, or more */
     uint32_t window_count, expand_count; /* of expanded tiles: windows, and entries of expand.comp */
     /* words in the lists */
     uint32_t sequence_offset, tile_offset, range_offset, share_offset, group_offset, page_offset, sink_offset;

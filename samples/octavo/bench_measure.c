@@ -10,8 +10,8 @@
 
 #define SAMPLE_SECONDS 0.01 /* what steps of one submission take, about */
 #define STEP_LIMIT 512u
-/* A GPU lowers its clock while the processor fills caches and checks results, and takes some tenths of a second to raise
- * it: steps then take four times as long (H100). A processor has no such state that we could wait for. */
+/* A GPU lowers its clock while the processor fills caches and checks results, and takes some tenths of a second to
+ * raise it: steps then take four times as long (H100). A processor has no such state that we could wait for. */
 #define WARM_UP_SECONDS 0.7
 
 typedef struct clocks {
