@@ -282,15 +282,18 @@ void walk_full(octavo_tile_range range) {
             }
         }
         const uint next_tile = (lists[range.pages + min(i + 1u, range.count - 1u)] * push.head_count + head) * OPERAND_TILE_UNITS;
+        bool raised = false; // once a step: a NaN may hide from max what asks for room
         [[dont_unroll]] for (uint n = 0u; n < TILE_STEPS;) {
             const uint ahead = touch_step(n + 1u < TILE_STEPS ? unit + STEP_UNITS : next_tile);
             vec4 x[SCORES];
             vec2 largest[BLOCKS];
             score_step(unit, false, unused, x, largest);
-            if (asks_for_room(largest)) {
+            if (!raised && asks_for_room(largest)) {
                 raise(largest);
+                raised = true;
                 continue;
             }
+            raised = false;
             value_step(unit, x);
             touched |= ahead;
             unit += STEP_UNITS;
@@ -304,6 +307,7 @@ void walk_edge(octavo_tile_range range) {
     [[dont_unroll]] for (uint i = 0u; i < range.count; ++i) {
         const uint place = lists[range.pages + i] * push.head_count + head;
         const uvec4 bad = bad_tokens(place);
+        bool raised = false; // once a step: a NaN may hide from max what asks for room
         [[dont_unroll]] for (uint n = 0u; n < TILE_STEPS;) {
             uint seen[BLOCKS], any_seen = 0u;
             UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
@@ -315,10 +319,12 @@ void walk_edge(octavo_tile_range range) {
                 vec4 x[SCORES];
                 vec2 largest[BLOCKS];
                 score_step(unit, true, seen, x, largest);
-                if (asks_for_room(largest)) {
+                if (!raised && asks_for_room(largest)) {
                     raise(largest);
+                    raised = true;
                     continue;
                 }
+                raised = false;
                 value_step(unit, x);
                 if (bad[n] != 0u) {
                     poison_rows(bad[n] >> (2u * t), seen);
