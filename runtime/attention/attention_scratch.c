@@ -23,6 +23,21 @@ static uint64_t at_most(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/* Places of queries, partial results and arrivals in the scratch memory, and the buffer. */
+static octavo_status create_scratch(octavo_attention *plan, uint64_t query_words, uint64_t partials,
+                                    uint64_t arrival_words) {
+    const octavo_packed_layout *layout = &plan->cache->layout;
+    const uint64_t rows = partials * layout->kv_heads * plan->tuning.rows;
+    const uint64_t sum_words = (rows * 2u + 3u) & ~UINT64_C(3); /* outputs are read by four */
+    const uint64_t output_end = query_words + sum_words + rows * layout->value_dim_padded;
+    plan->partial_capacity = (uint32_t)partials;
+    plan->sum_offset = (uint32_t)query_words;
+    plan->output_offset = (uint32_t)(query_words + sum_words);
+    plan->arrival_offset = (uint32_t)output_end;
+    return octavo_gpu_buffer_create(plan->cache->device, 4u * (output_end + arrival_words), OCTAVO_BUFFER_DEVICE,
+                                    "octavo attention scratch", &plan->scratch);
+}
+
 /* Scratch memory of a walk of f16 tiles: expanded tiles, query operands of shares, partial results of lists that are
  * cut. Half of the budget is for tiles: what a query token reads is expanded once for all query tiles of a slice. */
 static octavo_status create_expanded(octavo_attention *plan) {
@@ -62,14 +77,7 @@ static octavo_status create_expanded(octavo_attention *plan) {
     if (plan->cut_count > 1u && wished > partials) partials = wished;
     plan->slice_tokens = plan->info.query_capacity;
     plan->share_capacity = (uint32_t)shares;
-    plan->partial_capacity = (uint32_t)partials;
-    uint64_t query_words = shares * share_bytes / 4u;
-    uint64_t sum_words = (partials * layout->kv_heads * rows * 2u + 3u) & ~UINT64_C(3);
-    uint64_t output_words = partials * layout->kv_heads * rows * layout->value_dim_padded;
-    plan->sum_offset = (uint32_t)query_words;
-    plan->output_offset = (uint32_t)(query_words + sum_words);
-    octavo_status status = octavo_gpu_buffer_create(device, 4u * (query_words + sum_words + output_words),
-                                                    OCTAVO_BUFFER_DEVICE, "octavo attention scratch", &plan->scratch);
+    octavo_status status = create_scratch(plan, shares * share_bytes / 4u, partials, 0u);
     if (status == OCTAVO_SUCCESS)
         status = octavo_gpu_buffer_create(device, used, OCTAVO_BUFFER_DEVICE, "octavo expanded tiles", &plan->expanded);
     return status;
@@ -124,17 +132,7 @@ octavo_status octavo_attention_scratch_create(octavo_attention *plan) {
     }
     if (partials * partial_bytes < least - token_bytes) partials = (least - token_bytes) / partial_bytes;
     plan->slice_tokens = (uint32_t)tokens;
-    plan->partial_capacity = (uint32_t)partials;
-    uint64_t query_words = tokens * token_bytes / 4u;
-    /* outputs are read by four */
-    uint64_t sum_words = (partials * layout->kv_heads * rows * 2u + 3u) & ~UINT64_C(3);
-    uint64_t output_words = partials * layout->kv_heads * rows * layout->value_dim_padded;
-    plan->sum_offset = (uint32_t)query_words;
-    plan->output_offset = (uint32_t)(query_words + sum_words);
-    plan->arrival_offset = (uint32_t)(query_words + sum_words + output_words);
     uint64_t arrival_words = partials * layout->kv_heads;
-    octavo_status status =
-        octavo_gpu_buffer_create(device, 4u * (query_words + sum_words + output_words + arrival_words),
-                                 OCTAVO_BUFFER_DEVICE, "octavo attention scratch", &plan->scratch);
+    octavo_status status = create_scratch(plan, tokens * token_bytes / 4u, partials, arrival_words);
     return status == OCTAVO_SUCCESS && plan->tuning.fused ? clear_arrivals(plan, arrival_words) : status;
 }
