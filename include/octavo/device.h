@@ -29,6 +29,8 @@ typedef enum octavo_capability {
     OCTAVO_CAPABILITY_FLOAT16 = 1u << 5,           /* shaderFloat16: the matrix kernel needs it too */
     OCTAVO_CAPABILITY_COOPERATIVE_MATRIX = 1u << 6, /* VK_KHR_cooperative_matrix in compute */
     OCTAVO_CAPABILITY_DEBUG_NAMES = 1u << 7,       /* VK_EXT_debug_utils on the instance */
+    OCTAVO_CAPABILITY_PIPELINE_ROBUSTNESS = 1u << 8, /* VK_EXT_pipeline_robustness: Octavo's kernels stay inside their
+                                                        buffers and are compiled without checks of it */
     OCTAVO_CAPABILITY_MAX = 0x7fffffff
 } octavo_capability;
 
@@ -107,7 +109,7 @@ OCTAVO_API const char *const *octavo_required_device_extensions(uint32_t *count)
 
 /* Recommended features: sets, in the structures of the caller's pNext chain that Octavo knows (VkPhysicalDeviceFeatures2
  * itself, Vulkan11/12/13Features and the single-extension structures of int dot, subgroup size control, f16/int8,
- * cooperative matrix and pipeline statistics), each member that Octavo would use and `supported` (a chain of the same
+ * cooperative matrix, pipeline statistics and pipeline robustness), each member that Octavo would use and `supported` (a chain of the same
  * structures, as vkGetPhysicalDeviceFeatures2 filled it) has; leaves all others as they are. No feature is required. */
 OCTAVO_API void octavo_recommend_features(const VkPhysicalDeviceFeatures2 *supported, VkPhysicalDeviceFeatures2 *enable);
 

@@ -16,6 +16,7 @@
     X(VULKAN_MEMORY_MODEL, "VK_KHR_vulkan_memory_model", VK_API_VERSION_1_2, 1)                                        \
     X(COOPERATIVE_MATRIX, "VK_KHR_cooperative_matrix", 0, 1)                                                           \
     X(PIPELINE_EXECUTABLE_PROPERTIES, "VK_KHR_pipeline_executable_properties", 0, 1)                                   \
+    X(PIPELINE_ROBUSTNESS, VK_EXT_PIPELINE_ROBUSTNESS_EXTENSION_NAME, 0, 1)                                            \
     X(PORTABILITY_SUBSET, VK_KHR_PORTABILITY_SUBSET_EXTENSION_NAME, 0, 1)                                              \
     X(DRIVER_PROPERTIES, "VK_KHR_driver_properties", VK_API_VERSION_1_2, 0)                                            \
     X(SHADER_SM_BUILTINS, "VK_NV_shader_sm_builtins", 0, 0)                                                            \

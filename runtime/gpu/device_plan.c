@@ -98,6 +98,9 @@ static uint32_t find_capabilities(const octavo_device_snapshot *s, const octavo_
     if (f->pipeline_executable_info && (s->extensions & OCTAVO_GPU_EXTENSION_PIPELINE_EXECUTABLE_PROPERTIES)) {
         found |= OCTAVO_CAPABILITY_PIPELINE_STATISTICS;
     }
+    if (f->pipeline_robustness && (s->extensions & OCTAVO_GPU_EXTENSION_PIPELINE_ROBUSTNESS)) {
+        found |= OCTAVO_CAPABILITY_PIPELINE_ROBUSTNESS;
+    }
     if (f->shader_float16 && octavo_gpu_has_extension(s, OCTAVO_GPU_EXTENSION_FLOAT16_INT8)) {
         found |= OCTAVO_CAPABILITY_FLOAT16;
     }
@@ -120,6 +123,7 @@ static void choose_features(const octavo_device_snapshot *s, octavo_device_plan 
     f->subgroup_size_control &= (has & OCTAVO_CAPABILITY_SUBGROUP) != 0;
     f->compute_full_subgroups &= (has & OCTAVO_CAPABILITY_SUBGROUP) != 0;
     f->pipeline_executable_info &= (has & OCTAVO_CAPABILITY_PIPELINE_STATISTICS) != 0;
+    f->pipeline_robustness &= (has & OCTAVO_CAPABILITY_PIPELINE_ROBUSTNESS) != 0;
     f->shader_float16 &= (has & OCTAVO_CAPABILITY_FLOAT16) != 0;
     f->cooperative_matrix &= (has & OCTAVO_CAPABILITY_COOPERATIVE_MATRIX) != 0;
 }
@@ -133,6 +137,7 @@ static void choose_extensions(const octavo_device_snapshot *s, octavo_device_pla
         {OCTAVO_CAPABILITY_PUSH_DESCRIPTOR, OCTAVO_GPU_EXTENSION_PUSH_DESCRIPTOR},
         {OCTAVO_CAPABILITY_PIPELINE_STATISTICS, OCTAVO_GPU_EXTENSION_PIPELINE_EXECUTABLE_PROPERTIES},
         {OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, OCTAVO_GPU_EXTENSION_COOPERATIVE_MATRIX},
+        {OCTAVO_CAPABILITY_PIPELINE_ROBUSTNESS, OCTAVO_GPU_EXTENSION_PIPELINE_ROBUSTNESS},
     };
     for (uint32_t i = 0; i < OCTAVO_GPU_EXTENSION_COUNT; i++) {
         const octavo_gpu_extension *extension = &octavo_gpu_extension_list[i];

@@ -21,6 +21,7 @@ typedef struct octavo_device_features {
     VkBool32 compute_full_subgroups;
     VkBool32 cooperative_matrix;
     VkBool32 pipeline_executable_info;
+    VkBool32 pipeline_robustness;
 } octavo_device_features;
 
 /* One product of VK_KHR_cooperative_matrix: C (m x n) += A (m x k) B (k x n), types are VkComponentTypeKHR. */

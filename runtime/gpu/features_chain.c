@@ -32,7 +32,9 @@
     X(cooperative_matrix, COOPERATIVE_MATRIX_FEATURES_KHR, VkPhysicalDeviceCooperativeMatrixFeaturesKHR,               \
       cooperativeMatrix)                                                                                               \
     X(pipeline_executable_info, PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,                                           \
-      VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR, pipelineExecutableInfo)
+      VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR, pipelineExecutableInfo)                                 \
+    X(pipeline_robustness, PIPELINE_ROBUSTNESS_FEATURES_EXT, VkPhysicalDevicePipelineRobustnessFeaturesEXT,            \
+      pipelineRobustness)
 
 typedef struct feature_member {
     size_t feature; /* offset in octavo_device_features */
@@ -108,6 +110,8 @@ void octavo_gpu_feature_chain_init(octavo_gpu_feature_chain *chain, uint32_t api
          OCTAVO_GPU_EXTENSION_COOPERATIVE_MATRIX, 0},
         {&chain->pipeline_executable, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
          OCTAVO_GPU_EXTENSION_PIPELINE_EXECUTABLE_PROPERTIES, 0},
+        {&chain->pipeline_robustness, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_ROBUSTNESS_FEATURES_EXT,
+         OCTAVO_GPU_EXTENSION_PIPELINE_ROBUSTNESS, 0},
     };
     VkBaseOutStructure *tail = (VkBaseOutStructure *)&chain->core;
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {

@@ -15,6 +15,7 @@ typedef struct octavo_gpu_feature_chain {
     VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_size_control;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR cooperative_matrix;
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR pipeline_executable;
+    VkPhysicalDevicePipelineRobustnessFeaturesEXT pipeline_robustness;
 } octavo_gpu_feature_chain;
 
 /* Chains the structures that a device of this version with these extensions knows, all false. */

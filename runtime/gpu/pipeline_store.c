@@ -9,20 +9,23 @@
 enum { KEY_TEXT_BYTES = 2 * 16 + 1 };
 
 /* All that decides what the driver makes of the pipeline, but for the driver itself. */
-static uint64_t hash_pipeline(const octavo_gpu_pipeline_info *info) {
-    uint32_t numbers[4 + 2 * OCTAVO_GPU_CONSTANTS_MAX] = {info->binding_count, info->push_constant_bytes,
-                                                          info->required_subgroup_size, info->constant_count};
+static uint64_t hash_pipeline(const octavo_device *device, const octavo_gpu_pipeline_info *info) {
+    enum { FIXED = 5 };
+    uint32_t numbers[FIXED + 2 * OCTAVO_GPU_CONSTANTS_MAX] = {
+        info->binding_count, info->push_constant_bytes, info->required_subgroup_size, info->constant_count,
+        device->plan.capabilities & OCTAVO_CAPABILITY_PIPELINE_ROBUSTNESS};
     for (uint32_t i = 0; i < info->constant_count; i++) {
-        numbers[4 + 2 * i] = info->constant_ids[i];
-        numbers[5 + 2 * i] = info->constant_values[i];
+        numbers[FIXED + 2 * i] = info->constant_ids[i];
+        numbers[FIXED + 1 + 2 * i] = info->constant_values[i];
     }
     XXH64_hash_t code = XXH64(info->code, info->code_bytes, 0);
-    return XXH64(numbers, (4 + 2 * (size_t)info->constant_count) * sizeof *numbers, code);
+    return XXH64(numbers, (FIXED + 2 * (size_t)info->constant_count) * sizeof *numbers, code);
 }
 
 static octavo_gpu_blob_identity identify(const octavo_device *device, const octavo_gpu_pipeline_info *info) {
-    octavo_gpu_blob_identity identity = {
-        .vendor_id = device->snapshot.vendor_id, .device_id = device->snapshot.device_id, .key = hash_pipeline(info)};
+    octavo_gpu_blob_identity identity = {.vendor_id = device->snapshot.vendor_id,
+                                         .device_id = device->snapshot.device_id,
+                                         .key = hash_pipeline(device, info)};
     memcpy(identity.driver_uuid, device->snapshot.driver_uuid, sizeof identity.driver_uuid);
     memcpy(identity.pipeline_cache_uuid, device->snapshot.pipeline_cache_uuid, sizeof identity.pipeline_cache_uuid);
     return identity;

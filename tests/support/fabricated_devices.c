@@ -131,6 +131,11 @@ static void add_statistics(octavo_device_snapshot *s) {
     s->features.pipeline_executable_info = VK_TRUE;
 }
 
+static void add_pipeline_robustness(octavo_device_snapshot *s) {
+    s->extensions |= OCTAVO_GPU_EXTENSION_PIPELINE_ROBUSTNESS;
+    s->features.pipeline_robustness = VK_TRUE;
+}
+
 static void add_matrix(octavo_device_snapshot *s, uint32_t m, uint32_t n, uint32_t k, VkComponentTypeKHR input,
                        VkComponentTypeKHR sum) {
     s->extensions |= OCTAVO_GPU_EXTENSION_COOPERATIVE_MATRIX;
@@ -154,6 +159,7 @@ static void set_desktop(octavo_device_snapshot *s) {
     add_float16(s);
     add_memory_model(s);
     add_statistics(s);
+    add_pipeline_robustness(s);
 }
 
 static void set_nvidia(octavo_device_snapshot *s) {

@@ -14,7 +14,8 @@ enum {
     TIME = OCTAVO_CAPABILITY_TIMESTAMPS,
     STAT = OCTAVO_CAPABILITY_PIPELINE_STATISTICS,
     F16 = OCTAVO_CAPABILITY_FLOAT16,
-    MATRIX = OCTAVO_CAPABILITY_COOPERATIVE_MATRIX
+    MATRIX = OCTAVO_CAPABILITY_COOPERATIVE_MATRIX,
+    ROBUST = OCTAVO_CAPABILITY_PIPELINE_ROBUSTNESS
 };
 
 static octavo_device_plan plan_of(const octavo_device_snapshot *snapshot, uint32_t hidden) {
@@ -38,12 +39,12 @@ START_TEST(test_capabilities_of_each_device) {
         [FABRICATED_MALI_G52] = TIME | F16,
         [FABRICATED_MALI_G610] = TIME | F16 | PUSH | SUB | INT,
         [FABRICATED_POWERVR_BXM] = TIME | PUSH,
-        [FABRICATED_INTEL_TGL] = TIME | F16 | PUSH | SUB | INT | STAT,
-        [FABRICATED_INTEL_DG2] = TIME | F16 | PUSH | SUB | INT | STAT | MATRIX,
-        [FABRICATED_GCN_POLARIS] = TIME | PUSH | SUB | INT | STAT,
-        [FABRICATED_RDNA3] = TIME | F16 | PUSH | SUB | INT | STAT | MATRIX,
-        [FABRICATED_TURING] = TIME | F16 | PUSH | SUB | INT | STAT | MATRIX,
-        [FABRICATED_HOPPER] = TIME | F16 | PUSH | SUB | INT | STAT | MATRIX,
+        [FABRICATED_INTEL_TGL] = TIME | F16 | PUSH | SUB | INT | STAT | ROBUST,
+        [FABRICATED_INTEL_DG2] = TIME | F16 | PUSH | SUB | INT | STAT | ROBUST | MATRIX,
+        [FABRICATED_GCN_POLARIS] = TIME | PUSH | SUB | INT | STAT | ROBUST,
+        [FABRICATED_RDNA3] = TIME | F16 | PUSH | SUB | INT | STAT | ROBUST | MATRIX,
+        [FABRICATED_TURING] = TIME | F16 | PUSH | SUB | INT | STAT | ROBUST | MATRIX,
+        [FABRICATED_HOPPER] = TIME | F16 | PUSH | SUB | INT | STAT | ROBUST | MATRIX,
         [FABRICATED_LAVAPIPE] = TIME | F16 | PUSH | SUB | INT,
         [FABRICATED_SWIFTSHADER] = TIME | SUB | INT,
         [FABRICATED_VULKAN_1_0] = 0,
@@ -92,7 +93,7 @@ END_TEST
 START_TEST(test_hidden_capabilities_are_not_enabled) {
     octavo_device_snapshot s;
     octavo_device_plan all = plan_fabricated(FABRICATED_HOPPER, &s);
-    for (uint32_t bit = 1; bit < 256; bit <<= 1) {
+    for (uint32_t bit = 1; bit <= ROBUST; bit <<= 1) {
         octavo_device_plan plan = plan_of(&s, bit);
         uint32_t expected = all.capabilities & ~bit;
         if (bit == SUB) expected &= ~(uint32_t)MATRIX;
@@ -103,6 +104,7 @@ START_TEST(test_hidden_capabilities_are_not_enabled) {
     ck_assert_uint_eq(plan.capabilities, 0);
     ck_assert(!plan.features.shader_integer_dot_product && !plan.features.subgroup_size_control);
     ck_assert(!plan.features.cooperative_matrix && !plan.features.shader_float16);
+    ck_assert(!plan.features.pipeline_robustness && !(plan.extensions & OCTAVO_GPU_EXTENSION_PIPELINE_ROBUSTNESS));
     ck_assert(!(plan.extensions & OCTAVO_GPU_EXTENSION_PUSH_DESCRIPTOR));
 }
 END_TEST
@@ -128,7 +130,9 @@ START_TEST(test_capability_needs) {
     WITHOUT(s.timestamp_period = 0.0f, TIME);
     WITHOUT(s.features.pipeline_executable_info = VK_FALSE, STAT);
     WITHOUT(s.extensions &= ~(uint32_t)OCTAVO_GPU_EXTENSION_PIPELINE_EXECUTABLE_PROPERTIES, STAT);
-    WITHOUT((s.api_version = VK_API_VERSION_1_2, s.extensions = 0), SUB | INT | PUSH | STAT | MATRIX);
+    WITHOUT(s.features.pipeline_robustness = VK_FALSE, ROBUST);
+    WITHOUT(s.extensions &= ~(uint32_t)OCTAVO_GPU_EXTENSION_PIPELINE_ROBUSTNESS, ROBUST);
+    WITHOUT((s.api_version = VK_API_VERSION_1_2, s.extensions = 0), SUB | INT | PUSH | STAT | MATRIX | ROBUST);
 #undef WITHOUT
 }
 END_TEST

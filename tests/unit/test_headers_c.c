@@ -43,6 +43,7 @@ START_TEST(test_capability_bits_are_pinned) {
     ck_assert_uint_eq((unsigned)OCTAVO_CAPABILITY_FLOAT16, 32);
     ck_assert_uint_eq((unsigned)OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, 64);
     ck_assert_uint_eq((unsigned)OCTAVO_CAPABILITY_DEBUG_NAMES, 128);
+    ck_assert_uint_eq((unsigned)OCTAVO_CAPABILITY_PIPELINE_ROBUSTNESS, 256);
 }
 END_TEST
 
