@@ -5,9 +5,10 @@
 // A product S^T = K Q^T takes 16 tokens by 8 query rows, then O^T = V^T P^T takes 16 channels by 8 query rows. Lane 4 g + t
 // owns group t of 32 channels of K and the row g of Q; of S^T the tokens g and g + 8 and the rows 2 t and 2 t + 1, of V^T
 // group t of 32 tokens: the softmaxed S changes lanes in shared memory, 16 bytes a lane. A step takes 32 SETS tokens of a
-// tile, of which the lanes of g have SETS quads (see token_quad). Steps of a share are dealt to the subgroups of the workgroup,
-// which merge their partial results in shared memory; the last workgroup that arrives at a query tile merges those of all
-// (Flash-Decoding; nobody waits for another).
+// tile, of which the lanes of g have SETS quads (see token_quad). Steps of a share are dealt to the subgroups of the workgroup
+// in turn, so that those of a tile, which share lines of memory, are read at about the same time. Subgroups merge their
+// partial results in shared memory; the last workgroup that arrives at a query tile merges those of all (Flash-Decoding;
+// nobody waits for another).
 //
 // Codes become f16 by one mask, as the subnormal numbers that their bits are where they lie: the power of two goes to the
 // query and to the weights. The zero level of the keys goes to the accumulator at the start of a step. That of the values is
@@ -61,7 +62,7 @@ const uint KEY_QUADS = SETS * KEY_WORDS;
 const uint RAW_VALUE_QUADS = RAW_VALUES ? 4u * CHANNEL_SETS : 4u; // words of four channels each, f16
 const uint VALUE_QUADS = SETS * CHANNEL_SETS, SPREAD_QUADS = 2u * CHANNEL_SETS;
 const uint WIDEST_PAD = KEY_PAD > VALUE_PAD ? KEY_PAD : VALUE_PAD;
-const uint STAGE_MOST = ROWS * TEAMS > 32u ? 1u : ROWS * TEAMS > 8u ? 2u : 4u; // channel sets that teams merge at once
+const uint STAGE_MOST = ROWS * TEAMS > 64u ? 1u : ROWS * TEAMS > 8u ? 2u : 4u; // channel sets that teams merge at once
 const uint STAGE_SETS = CHANNEL_SETS < STAGE_MOST ? CHANNEL_SETS : STAGE_MOST;
 const uint STAGE = TEAMS * STAGE_SETS * 32u;
 const float HALF_UNIT = 1.0 / 16777216.0; // of a subnormal f16
@@ -86,6 +87,7 @@ shared float row_offset[ROWS];             // what the zero level of the keys ta
 shared float row_max[ROWS];
 shared float row_sum[ROWS];
 shared uint shared_arrivals;
+shared octavo_share share; // not in registers, which the steps need
 
 uint lane, head, team, g, t;
 
@@ -95,9 +97,6 @@ uint lane, head, team, g, t;
 #include "lib/row_registers.glsl"
 #include "lib/query_rows.glsl"
 #include "lib/finish_rows.glsl"
-
-octavo_sequence_record sequence;
-octavo_query_tile tile;
 
 // State of this subgroup.
 fragment_c result[HALVES * CHANNEL_SETS * 2u]; // [half][set][a]: channels 32 set + 4 g + 2 a and the next, rows 2 t and 2 t + 1
@@ -144,7 +143,7 @@ void start_rows() {
 // --- softmax ----------------------------------------------------------------------------------------------------------
 
 bool row_is_empty(uint row) {
-    return mask_row_is_empty(push.mask, row_position(sequence, row), sequence.key_count);
+    return mask_row_is_empty(push.mask, row_position(share.sequence, row), share.sequence.key_count);
 }
 
 vec2 finish_logits(uint h, vec2 x) {
@@ -190,10 +189,10 @@ void keep_results() {
 void rescale_results(vec2 zero[HALVES]) {
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
         UNROLL for (uint n = h * CHANNEL_SETS * 2u; n < (h + 1u) * CHANNEL_SETS * 2u; ++n) {
-            result[n][0] = result[n][0] * rescale[h].x - zero[h].x;
-            result[n][1] = result[n][1] * rescale[h].y - zero[h].y;
-            result[n][2] = result[n][2] * rescale[h].x - zero[h].x;
-            result[n][3] = result[n][3] * rescale[h].y - zero[h].y;
+            result[n][0] = fma(result[n][0], rescale[h].x, -zero[h].x);
+            result[n][1] = fma(result[n][1], rescale[h].y, -zero[h].y);
+            result[n][2] = fma(result[n][2], rescale[h].x, -zero[h].x);
+            result[n][3] = fma(result[n][3], rescale[h].y, -zero[h].y);
         }
     }
 }
@@ -258,7 +257,7 @@ void enter_range(inout step_place place, uint index) {
 }
 
 // Step `step` of the share.
-step_place seek(octavo_share share, uint step) {
+step_place seek(uint step) {
     step_place place;
     place.range = share.range;
     place.range_index = share.range_first; // a window comes last
@@ -271,20 +270,23 @@ step_place seek(octavo_share share, uint step) {
     return place;
 }
 
-// Page of the step after `place` if that is of the same range, else some page.
+// Page of this team's next step if that is of the same range, else some page.
 uint next_page(step_place place) {
-    return page_of(place.range, (place.step + 1u) / STEPS);
+    return page_of(place.range, (place.step + TEAMS) / STEPS);
 }
 
-// The step after `place`, whose next page is `page`; if the share has none, some step, of which loads are harmless.
+// This team's next step, whose page is `page`; if it has none, some step, of which loads are harmless.
 void advance(inout step_place place, uint page, bool has_next) {
-    place.step += 1u;
+    place.step += TEAMS;
     place.page = page;
-    if (has_next && place.step == STEPS * place.range.count) {
-        enter_range(place, place.range_index + 1u);
-        place.step = 0u;
-        place.page = page_of(place.range, 0u);
+    if (has_next && place.step >= STEPS * place.range.count) {
+        do {
+            place.step -= STEPS * place.range.count;
+            enter_range(place, place.range_index + 1u);
+        } while (place.step >= STEPS * place.range.count);
+        place.page = page_of(place.range, place.step / STEPS);
     }
+    place.step = has_next ? place.step : place.step % STEPS;
 }
 
 // --- a step of packed codes ---------------------------------------------------------------------------------------------
@@ -306,9 +308,10 @@ bool is_spread(uint m) {
 }
 
 // The quad of this lane's tokens in a plane of 128: set u of step m. Those of group a are 8 a .. 8 a + 7, one a code; step m
-// has the codes 2 SETS m .. of all four groups. With two sets a load takes 64 bytes in a row.
+// has the codes 2 SETS m .. of all four groups. With two sets a load takes 64 bytes in a row. Values that are no codes have
+// no such groups: 32 tokens in a row.
 uint token_quad(uint m, uint u) {
-    return SETS == 1u ? 8u * (g & 3u) + 2u * m + (g >> 2) : 8u * (2u * u + (g >> 2)) + 4u * m + (g & 3u);
+    return RAW_VALUES ? 8u * m + 2u * (g & 3u) + (g >> 2) : SETS == 1u ? 8u * (g & 3u) + 2u * m + (g >> 2) : 8u * (2u * u + (g >> 2)) + 4u * m + (g & 3u);
 }
 
 void load_keys(uint page, uint m) {
@@ -353,13 +356,13 @@ float largest_scale(uvec4 scales) {
 
 // Which of four tokens are read from packed pages.
 uint packed_tokens(uint token_first) {
-    return mask_below(int(sequence.packed_end), token_first) & ~mask_below(int(sequence.packed_begin), token_first);
+    return mask_below(int(share.sequence.packed_end), token_first) & ~mask_below(int(share.sequence.packed_begin), token_first);
 }
 
 // Which of them a row sees.
 uint seen_tokens(uint row, uint token_first) {
     const uint sees = row_is_empty(row) ? mask_empty_mode(push.mask) != 0u ? 15u : 0u
-                                        : mask_sees_four(push.mask, row_position(sequence, row), token_first);
+                                        : mask_sees_four(push.mask, row_position(share.sequence, row), token_first);
     return sees & packed_tokens(token_first);
 }
 
@@ -406,7 +409,7 @@ void walk_step(inout step_place place, bool has_next) {
     const bool edge = place.range.kind == OCTAVO_RUN_EDGE;
     uvec4 raw_values[RAW_VALUE_QUADS];
     if (RAW_VALUES) { // on their way during the scores, as codes
-        const uint value_at = tile_base(page) + VALUE_TILE / 4u + (16u * t + 4u * m) * (VALUE_PAD / 4u) + g;
+        const uint value_at = tile_base(page) + VALUE_TILE / 4u + (16u * m + 4u * t) * (VALUE_PAD / 4u) + g;
         UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
             UNROLL for (uint n = 0u; n < 4u; ++n) {
                 raw_values[(4u * s + n) % RAW_VALUE_QUADS] = pool4[value_at + n * (VALUE_PAD / 4u) + 8u * s];
@@ -512,17 +515,17 @@ void walk_step(inout step_place place, bool has_next) {
 
 // --- a share --------------------------------------------------------------------------------------------------------
 
-void walk_share(octavo_share share) {
-    const uint steps = STEPS * share.tile_count, begin = steps * team / TEAMS, end = steps * (team + 1u) / TEAMS;
+void walk_share() {
+    const uint steps = STEPS * share.tile_count;
     step_place place;
-    if (begin < end) { // the first codes are on their way while the query is made
-        place = seek(share, begin);
+    if (team < steps) { // the first codes are on their way while the query is made
+        place = seek(team);
         load_keys(place.page, place.step % STEPS);
     }
-    load_query_rows(sequence, tile);
+    load_query_rows(share.sequence, share.tile);
     start_rows();
-    [[dont_unroll]] for (uint step = begin; step < end; ++step) {
-        walk_step(place, step + 1u < end);
+    [[dont_unroll]] for (uint step = team; step < steps; step += TEAMS) {
+        walk_step(place, step + TEAMS < steps);
     }
     [[dont_unroll]] for (uint r = 0u; r < share.range_count; ++r) {
         const octavo_tile_range window = load_range(share.range_first + r);
@@ -543,13 +546,18 @@ void main() {
     uint begin, end;
     group_shares(gl_WorkGroupID.x, begin, end);
     [[dont_unroll]] for (uint n = begin; n < end; ++n) {
-        const octavo_share share = load_share(n);
-        tile = share.tile;
-        sequence = share.sequence;
-        walk_share(share);
+        if (team == 0u) {
+            const octavo_share loaded = load_share(n);
+            place_rows(loaded.sequence, loaded.tile, 0u, ROWS);
+            if (lane == 0u) {
+                share = loaded;
+            }
+        }
+        barrier();
+        walk_share();
         merge_teams();
-        if (tile.partial_count == 1u || arrive(share.partial, share.tile_index)) {
-            if (tile.partial_count > 1u) {
+        if (share.tile.partial_count == 1u || arrive(share.tile, share.partial, share.tile_index)) {
+            if (share.tile.partial_count > 1u) {
                 merge_partials();
             }
             finish_tile();

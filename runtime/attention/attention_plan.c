@@ -93,7 +93,8 @@ static octavo_kernel_shape shape_of(const octavo_attention_info *info) {
                                  info->query_capacity,
                                  probe.info.phase,
                                  (info->softcap > 0.0f ? OCTAVO_LOGITS_SOFTCAP : 0u) |
-                                     (info->empty_row == OCTAVO_EMPTY_ROW_UNIFORM ? OCTAVO_LOGITS_UNIFORM : 0u)};
+                                     (info->empty_row == OCTAVO_EMPTY_ROW_UNIFORM ? OCTAVO_LOGITS_UNIFORM : 0u),
+                                 info->cache->info.token_capacity};
     return shape;
 }
 

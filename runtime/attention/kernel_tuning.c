@@ -1,6 +1,7 @@
 #include "attention/kernel_tuning.h"
 
 #include "attention/tile_tuning.h"
+#include "octavo_abi.h"
 
 #include <string.h>
 
@@ -48,8 +49,14 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
 /* The same for prefill.comp, whose tile takes seven hundred to three thousand. */
 #define SOFTWARE_BLOCKED_TILES_MAX 16u
 
-/* Subgroups of a workgroup of the matrix walk: as many as are resident on a core with 255 registers a lane. */
+/* Subgroups of a workgroup of the matrix walks: as many as are resident on a core with 255 registers a lane. */
 #define MATRIX_TEAMS 8u
+#define MATRIX_TEAMS_MAX 12u
+#define MATRIX_LONG_TILES 32u /* of a core, from which on more subgroups pay */
+#define CORE_REGISTERS 2048u  /* of a lane of each subgroup, together */
+
+/* Registers of a lane of walk_matrix.comp beside those of matrix_step_registers. */
+#define MATRIX_OTHER_REGISTERS 50u
 
 /* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival (H100:
  * 64 sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal lengths 91 us).
@@ -75,12 +82,35 @@ static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     }
 }
 
+static uint32_t core_count(const octavo_device_snapshot *snapshot) {
+    return snapshot->core_count != 0u ? snapshot->core_count : row_of(snapshot)->cores;
+}
+
+/* STEP_REGISTERS of walk_matrix.comp: of keys and scales, values, results and scores of two quads of tokens. */
+static uint32_t matrix_step_registers(const octavo_packed_layout *layout) {
+    uint32_t key_words = (layout->key_dim_padded / 32u + 3u) / 4u * layout->key_bits;
+    uint32_t value_sets = layout->value_dim_padded / 32u;
+    return 8u * (key_words + 1u) + 12u * value_sets + 8u * (value_sets + 2u);
+}
+
 /* SETS of walk_matrix.comp for up to eight rows: the quads of tokens that a lane takes at once. */
 static uint32_t matrix_sets(const octavo_packed_layout *layout) {
     if (layout->key_bits == 16u || layout->value_bits == 16u) return 1u;
-    uint32_t key_words = (layout->key_dim_padded / 32u + 3u) / 4u * layout->key_bits;
-    uint32_t value_sets = layout->value_dim_padded / 32u;
-    return 8u * (key_words + 1u) + 12u * value_sets + 8u * (value_sets + 2u) > 180u ? 1u : 2u;
+    return matrix_step_registers(layout) > 180u ? 1u : 2u;
+}
+
+/* A subgroup alone takes four clocks for an instruction, a core issues four in each: the more are resident, the better,
+ * until their registers do not fit. But the fewer there are, the sooner they have merged, and short contexts are all
+ * merging (H100, us of 8, 11, 12 subgroups; 3/3 bits, 4 heads: 1024 tokens 12.0, 12.7, 12.8, 65536 34.5, 34.2, 36.9,
+ * 1048576 336, 321, 335; 8 heads: 1048576 338, 364; 1 head: 332, 313; 2/2 bits, 4 heads: 262144 87, 76, 73). */
+static uint32_t matrix_teams(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape, uint32_t rows) {
+    const octavo_packed_layout *layout = shape->layout;
+    uint64_t tiles = shape->cached_tokens / OCTAVO_TILE_TOKENS * layout->kv_heads;
+    if (rows > 4u || matrix_sets(layout) < 2u || tiles < (uint64_t)MATRIX_LONG_TILES * core_count(snapshot))
+        return MATRIX_TEAMS;
+    uint32_t teams = CORE_REGISTERS / (matrix_step_registers(layout) + MATRIX_OTHER_REGISTERS);
+    if (teams < MATRIX_TEAMS) return MATRIX_TEAMS;
+    return teams < MATRIX_TEAMS_MAX ? teams : MATRIX_TEAMS_MAX;
 }
 
 /* The same for walk_matrix.comp. */
@@ -92,9 +122,9 @@ static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const 
     uint32_t sets = halves > 1u ? 1u : matrix_sets(layout);
     uint32_t words = halves * (key_steps * 64u + teams * sets * 144u); /* queries, weights */
     uint32_t merged = tuning->rows * teams;
-    uint32_t staged = merged > 32u ? 1u : merged > 8u ? 2u : 4u; /* sets of 32 channels */
+    uint32_t staged = merged > 64u ? 1u : merged > 8u ? 2u : 4u; /* sets of 32 channels */
     if (staged > layout->value_dim_padded / 32u) staged = layout->value_dim_padded / 32u;
-    words += tuning->rows * (widest + 32u * staged * teams + 2u * teams + 7u) + 1u;
+    words += tuning->rows * (widest + 32u * staged * teams + 2u * teams + 7u) + OCTAVO_SHARE_WORDS + 1u;
     if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
     return 4u * words;
 }
@@ -195,7 +225,7 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
                                    const octavo_kernel_tuning *tuning) {
     if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_workgroups(snapshot, tuning);
     const tuning_row *row = row_of(snapshot);
-    uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row->cores;
+    uint32_t cores = core_count(snapshot);
     if (!octavo_kernel_has_one_dispatch(variant)) return cores * resident_workgroups(row, tuning);
     uint32_t teams = tuning->lanes / 32u; /* both matrix kernels have as many on a core */
     return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
@@ -212,7 +242,7 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->rows = rows_max;
     if (wanted < rows_max && shape->phase == OCTAVO_PHASE_DECODE)
         tuning->rows = power_of_two_at_least((uint32_t)wanted);
-    uint32_t teams = emulated ? 1u : MATRIX_TEAMS;
+    uint32_t teams = emulated ? 1u : matrix_teams(snapshot, shape, tuning->rows);
     uint32_t subgroups = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
     while (teams > 1u &&
            (32u * teams > snapshot->max_compute_work_group_invocations ||
@@ -260,7 +290,7 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     while (teams > 1u && (uint64_t)teams / 2u * blocks * 16u >= wanted) teams /= 2u;
     /* fewer rows a workgroup where there are too few workgroups (H100, 1024 queries of 20 heads of 64 channels: 44 us;
      * with twice the rows 98 us) */
-    uint32_t cores = snapshot->core_count != 0u ? snapshot->core_count : row_of(snapshot)->cores;
+    uint32_t cores = core_count(snapshot);
     uint64_t rows = (uint64_t)shape->query_total * shape->group * layout->kv_heads;
     uint64_t filling = (uint64_t)cores * MATRIX_TEAMS * 16u;
     while (rows > 0u && blocks > 1u && rows < filling * blocks) blocks /= 2u;

@@ -12,7 +12,8 @@ typedef struct octavo_kernel_shape {
     uint32_t query_tokens; /* of a sequence in one call, about */
     uint32_t query_total;  /* of all sequences in one call; 0: many */
     octavo_phase phase;
-    uint32_t logits; /* OCTAVO_LOGITS_ */
+    uint32_t logits;        /* OCTAVO_LOGITS_ */
+    uint64_t cached_tokens; /* most of all sequences together; 0: few */
 } octavo_kernel_shape;
 
 /* Of prefill_tiles.comp; 0 in other walks. */

@@ -1,5 +1,5 @@
 // The last workgroup that brings a partial result of a query tile takes them all: nobody waits for another. Includer
-// defines ROWS, VALUE_PAD, uint lane, uint head, octavo_query_tile tile, shared float rows[], row_max[], row_sum[], shared
+// defines ROWS, VALUE_PAD, uint lane, uint head, shared float rows[], row_max[], row_sum[], shared
 // uint shared_arrivals, and the buffer uint scratch[], coherent across workgroups.
 #ifndef OCTAVO_ARRIVALS_GLSL
 #define OCTAVO_ARRIVALS_GLSL
@@ -21,7 +21,7 @@ void join_workgroups() {
 }
 
 // Leaves this workgroup's partial result; true in the workgroup that brought the last one of the tile.
-bool arrive(uint partial, uint tile_index) {
+bool arrive(octavo_query_tile tile, uint partial, uint tile_index) {
     [[dont_unroll]] for (uint i = lane; i < tile.row_count * VALUE_PAD; i += gl_WorkGroupSize.x) {
         scratch[push.output_offset + partial_row(partial, 0u) * VALUE_PAD + i] = floatBitsToUint(rows[i]);
     }

@@ -1,5 +1,5 @@
 // The query rows of a tile in the basis of the codes, straight from the caller's tensor; a subgroup takes a row at a time.
-// Includer defines ROWS, HALVES, KEY_PAD, KEY_BITS, KEY_STEPS, TEAMS, uint head, team, shared uvec2 shared_query[], float
+// Includer defines ROWS, HALVES, KEY_PAD, KEY_BITS, KEY_GROUPS, KEY_STEPS, TEAMS, uint head, team, shared uvec2 shared_query[], float
 // rows[ROWS * KEY_PAD], row_mean[ROWS], row_scale[ROWS], row_offset[ROWS], shared uint row_token[ROWS], row_head[ROWS], the
 // buffers uint queries[] and float records[].
 #ifndef OCTAVO_QUERY_ROWS_GLSL
@@ -63,8 +63,9 @@ void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
     const bool spoilt = any_lane(!finite);
     const float factor = largest > 1.0e-30 ? 1.0 / largest : 0.0;
     float offset = 0.0;
-    UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
-        const float y = unpackHalf2x16(packHalf2x16(vec2(x[k] * factor / power, 0.0))).x, other = shuffled(y, own ^ partner);
+    UNROLL for (uint k = 0u; k < 4u * KEY_GROUPS; ++k) { // a group that is not there is 0
+        const float scaled = k < KEY_PAD / 32u ? x[k] * factor / power : 0.0;
+        const float y = unpackHalf2x16(packHalf2x16(vec2(scaled, 0.0))).x, other = shuffled(y, own ^ partner);
         offset += y * power;
         if ((own & partner) == 0u) {
             const uint step = (k >> 2) * 8u + c;
@@ -79,17 +80,22 @@ void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
     }
 }
 
-// Ends with fragments, means, scales and offsets visible to all lanes; a row that is not there is 0.
-void load_query_rows(octavo_sequence_record sequence, octavo_query_tile tile) {
-    place_rows(sequence, tile, 0u, ROWS);
-    if (ROWS < 8u * HALVES || KEY_PAD % 128u != 0u) { // lanes without a row or a group
-        [[dont_unroll]] for (uint i = lane; i < HALVES * KEY_STEPS * 32u; i += gl_WorkGroupSize.x) {
-            shared_query[i] = uvec2(0u);
-        }
+// A row of fragments B that no query has.
+void clear_row(uint r) {
+    UNROLL for (uint i = 0u; i < 4u * KEY_STEPS; i += 32u) {
+        const uint n = i + lane_in_subgroup();
+        shared_query[((r >> 3) * KEY_STEPS + (n >> 2)) * 32u + 4u * (r & 7u) + (n & 3u)] = uvec2(0u);
     }
-    barrier();
+}
+
+// Rows have their places. Ends with fragments, means, scales and offsets visible to all lanes; a row that is not there is 0.
+void load_query_rows(octavo_sequence_record sequence, octavo_query_tile tile) {
     const uint flags = sequence.record_flags;
-    [[dont_unroll]] for (uint r = team; r < ROWS; r += TEAMS) {
+    [[dont_unroll]] for (uint r = team; r < 8u * HALVES; r += TEAMS) {
+        if (r >= ROWS) {
+            clear_row(r);
+            continue;
+        }
         float x[ROW_REGISTERS_MAX], mean = 0.0;
         read_row(sequence, r, r < tile.row_count, x);
         if ((flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {

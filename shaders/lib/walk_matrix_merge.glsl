@@ -2,7 +2,6 @@
 #ifndef OCTAVO_WALK_MATRIX_MERGE_GLSL
 #define OCTAVO_WALK_MATRIX_MERGE_GLSL
 #include "arrivals.glsl"
-#include "team_sums.glsl"
 
 // The teams' results into rows[], row_max[], row_sum[].
 void merge_teams() {
@@ -17,19 +16,37 @@ void merge_teams() {
         }
     }
     barrier();
-    merge_team_sums();
+    float factor[2u * HALVES]; // of this team's results
+    UNROLL for (uint n = 0u; n < 2u * HALVES; ++n) {
+        const uint row = lane_row(n >> 1, n & 1u);
+        float largest = UNSEEN;
+        UNROLL for (uint i = 0u; i < TEAMS; ++i) {
+            largest = max(largest, team_max[i * ROWS + row]);
+        }
+        factor[n] = exp2(running_max[n >> 1][n & 1u] - largest) * (value_reference / VALUE_UNIT);
+    }
+    if (lane < ROWS) {
+        float largest = UNSEEN, sum = 0.0;
+        UNROLL for (uint i = 0u; i < TEAMS; ++i) {
+            largest = max(largest, team_max[i * ROWS + lane]);
+        }
+        UNROLL for (uint i = 0u; i < TEAMS; ++i) {
+            sum += team_sum[i * ROWS + lane] * exp2(team_max[i * ROWS + lane] - largest);
+        }
+        row_max[lane] = largest;
+        row_sum[lane] = sum;
+    }
     UNROLL for (uint first = 0u; first < CHANNEL_SETS; first += STAGE_SETS) {
         UNROLL for (uint s = first; s < min(first + STAGE_SETS, CHANNEL_SETS); ++s) {
             UNROLL for (uint h = 0u; h < HALVES; ++h) {
                 UNROLL for (uint j = 0u; j < 2u; ++j) {
                     const uint row = 2u * t + j + 8u * h;
                     if (row < ROWS) {
-                        const float factor = team_max[team * ROWS + row] * (value_reference / VALUE_UNIT);
                         const uint at = (team * ROWS + row) * (STAGE_SETS * 32u) + (s - first) * 32u + 4u * g;
                         UNROLL for (uint a = 0u; a < 2u; ++a) {
                             const uint n = (h * CHANNEL_SETS + s) * 2u + a;
-                            stage[at + 2u * a] = result[n][j] * factor;
-                            stage[at + 2u * a + 1u] = result[n][2u + j] * factor;
+                            stage[at + 2u * a] = result[n][j] * factor[2u * h + j];
+                            stage[at + 2u * a + 1u] = result[n][2u + j] * factor[2u * h + j];
                         }
                     }
                 }
@@ -53,12 +70,12 @@ void merge_teams() {
 // All partial results of the tile into rows[], row_max[], row_sum[], in the order of their numbers; a team takes a row of
 // sums at a time, a lane four channels of a row.
 void merge_partials() {
-    const uint stride = push.head_count * ROWS, first_row = partial_row(tile.partial_first, 0u);
-    [[dont_unroll]] for (uint r = team; r < tile.row_count; r += TEAMS) {
+    const uint stride = push.head_count * ROWS, first_row = partial_row(share.tile.partial_first, 0u);
+    [[dont_unroll]] for (uint r = team; r < share.tile.row_count; r += TEAMS) {
         float largest = UNSEEN, sum = 0.0;
-        [[dont_unroll]] for (uint first = 0u; first < tile.partial_count; first += 32u) {
-            const uint p = first + lane_in_subgroup(), at = push.sum_offset + 2u * (first_row + r + min(p, tile.partial_count - 1u) * stride);
-            const float own = uintBitsToFloat(scratch[at]), own_sum = p < tile.partial_count ? uintBitsToFloat(scratch[at + 1u]) : 0.0;
+        [[dont_unroll]] for (uint first = 0u; first < share.tile.partial_count; first += 32u) {
+            const uint p = first + lane_in_subgroup(), at = push.sum_offset + 2u * (first_row + r + min(p, share.tile.partial_count - 1u) * stride);
+            const float own = uintBitsToFloat(scratch[at]), own_sum = p < share.tile.partial_count ? uintBitsToFloat(scratch[at + 1u]) : 0.0;
             const float new_max = max(largest, subgroup_max(own));
             sum = sum * exp2(largest - new_max) + subgroup_sum(own_sum * exp2(own - new_max));
             largest = new_max;
@@ -69,21 +86,21 @@ void merge_partials() {
         }
     }
     barrier();
-    [[dont_unroll]] for (uint i = lane; i < tile.row_count * (VALUE_PAD / 4u); i += gl_WorkGroupSize.x) {
+    [[dont_unroll]] for (uint i = lane; i < share.tile.row_count * (VALUE_PAD / 4u); i += gl_WorkGroupSize.x) {
         const uint r = i / (VALUE_PAD / 4u), sum_at = push.sum_offset + 2u * (first_row + r);
         const uint output_at = (push.output_offset + (first_row + r) * VALUE_PAD) / 4u + i % (VALUE_PAD / 4u);
         const float largest = row_max[r];
         vec4 x = vec4(0.0);
-        [[dont_unroll]] for (uint first = 0u; first < tile.partial_count; first += 8u) {
+        [[dont_unroll]] for (uint first = 0u; first < share.tile.partial_count; first += 8u) {
             vec4 values[8]; // loads first, so that they overlap
             float maxima[8];
             UNROLL for (uint j = 0u; j < 8u; ++j) {
-                const uint p = min(first + j, tile.partial_count - 1u) * stride;
+                const uint p = min(first + j, share.tile.partial_count - 1u) * stride;
                 values[j] = scratch4[output_at + p * (VALUE_PAD / 4u)];
                 maxima[j] = uintBitsToFloat(scratch[sum_at + 2u * p]);
             }
             UNROLL for (uint j = 0u; j < 8u; ++j) {
-                x += first + j < tile.partial_count ? exp2(maxima[j] - largest) * values[j] : vec4(0.0);
+                x += first + j < share.tile.partial_count ? exp2(maxima[j] - largest) * values[j] : vec4(0.0);
             }
         }
         UNROLL for (uint c = 0u; c < 4u; ++c) {
@@ -95,9 +112,9 @@ void merge_partials() {
 
 // A team takes a row at a time: the sum is finished, the rotation of V undone, the output written.
 void finish_tile() {
-    [[dont_unroll]] for (uint r = team; r < tile.row_count; r += TEAMS) {
+    [[dont_unroll]] for (uint r = team; r < share.tile.row_count; r += TEAMS) {
         if (lane_in_subgroup() == 0u) {
-            finish_sum(sequence, r);
+            finish_sum(share.sequence, r);
         }
         float x[ROW_REGISTERS_MAX];
         UNROLL for (uint k = 0u; k < CHANNEL_SETS; ++k) {
@@ -105,7 +122,7 @@ void finish_tile() {
         }
         if (!RAW_VALUES) {
             mix_registers(VALUE_PAD, x);
-            flip_registers(VALUE_PAD, sequence.seed, x);
+            flip_registers(VALUE_PAD, share.sequence.seed, x);
         }
         team_sync();
         UNROLL for (uint k = 0u; k < CHANNEL_SETS; ++k) {

@@ -63,7 +63,7 @@ void walk_window_chunk(octavo_tile_range window, uint first, uint count) {
     uint tokens[2], words[2]; // of the rows g and g + 8
     bool finite[2];
     UNROLL for (uint b = 0u; b < 2u; ++b) {
-        words[b] = window_word(sequence, window, head, first + min(g + 8u * b, count - 1u), tokens[b]);
+        words[b] = window_word(share.sequence, window, head, first + min(g + 8u * b, count - 1u), tokens[b]);
         // a row of V that is not finite is NaN in all channels
         finite[b] = (pool[words[b] + WINDOW_KEY_WORDS] & 0x7c00u) != 0x7c00u;
     }
@@ -76,7 +76,7 @@ void walk_window_chunk(octavo_tile_range window, uint first, uint count) {
             vec2 logit = finish_logits(h, sum * (logit_scale[h] * KEY_UNIT) + logit_mean[h]);
             UNROLL for (uint odd = 0u; odd < 2u; ++odd) {
                 const uint row = lane_row(h, odd);
-                const bool sees = row_is_empty(row) ? mask_empty_mode(push.mask) != 0u : mask_sees(push.mask, row_position(sequence, row), tokens[b]);
+                const bool sees = row_is_empty(row) ? mask_empty_mode(push.mask) != 0u : mask_sees(push.mask, row_position(share.sequence, row), tokens[b]);
                 logit[odd] = g + 8u * b >= count || !sees ? UNSEEN : finite[b] ? logit[odd] : uintBitsToFloat(0x7fc00000u);
             }
             x[2u * h + b] = logit;
@@ -107,9 +107,9 @@ void walk_window_chunk(octavo_tile_range window, uint first, uint count) {
     add_window(value_words, weights);
 }
 
-// Teams take chunks in turn.
+// Teams take chunks in turn, from the last team on: the first ones have the steps of a short share.
 void walk_window(octavo_tile_range window) {
-    [[dont_unroll]] for (uint first = 16u * team; first < window.count; first += 16u * TEAMS) {
+    [[dont_unroll]] for (uint first = 16u * (TEAMS - 1u - team); first < window.count; first += 16u * TEAMS) {
         walk_window_chunk(window, window.first + first, min(16u, window.count - first));
     }
 }

@@ -126,7 +126,7 @@ void finish_tile() {
 // What this workgroup found in its share, all its teams.
 void finish_share(uint partial, uint tile_index) {
     merge_teams();
-    if (tile.partial_count == 1u || arrive(partial, tile_index)) {
+    if (tile.partial_count == 1u || arrive(tile, partial, tile_index)) {
         if (tile.partial_count > 1u) {
             merge_partials();
         }

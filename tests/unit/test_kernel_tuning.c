@@ -216,7 +216,7 @@ static uint32_t check_shape(const usable_device *device, const octavo_packed_lay
         c.device = device;
         c.variant = &octavo_kernel_variants[order[i]];
         c.layout = *layout;
-        c.shape = (octavo_kernel_shape){&c.layout, group, query_tokens, 0u, phase, group % 4u};
+        c.shape = (octavo_kernel_shape){&c.layout, group, query_tokens, 0u, phase, group % 4u, UINT64_C(1) << group};
         runnable += check_rungs(&c) > 0u ? 1u : 0u;
     }
     return runnable;
@@ -393,7 +393,7 @@ static void check_pipelines(const usable_device *device, const octavo_kernel_var
     const octavo_device_snapshot *s = &device->snapshot;
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
     octavo_phase phase = octavo_kernel_is_for_prefill(variant) ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
-    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, phase, OCTAVO_LOGITS_SOFTCAP};
+    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, phase, OCTAVO_LOGITS_SOFTCAP, 0u};
     octavo_kernel_tuning tuning;
     bool tunes = octavo_kernel_tune(s, variant, &shape, 0u, &tuning);
     if (!tunes && variant->source == OCTAVO_KERNEL_PREFILL_TILES)
@@ -516,7 +516,7 @@ START_TEST(named_choices) {
         variant_order(&device, OCTAVO_PHASE_DECODE, 3u, 3u, order);
         const octavo_kernel_variant *variant = &octavo_kernel_variants[order[0]];
         octavo_kernel_tuning decode, prefill;
-        octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u};
+        octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &decode));
         shape.phase = OCTAVO_PHASE_PREFILL;
         shape.query_tokens = 512u;
@@ -546,7 +546,7 @@ START_TEST(widest_shape_on_the_least_device) {
     c.device = &device;
     c.variant = &octavo_kernel_variants[order[0]];
     c.layout = octavo_packed_layout_make(1u, 8u, 256u, 256u, 16u, 16u);
-    c.shape = (octavo_kernel_shape){&c.layout, 64u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u};
+    c.shape = (octavo_kernel_shape){&c.layout, 64u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
     ck_assert(octavo_kernel_tune(&device.snapshot, c.variant, &c.shape, 0u, &c.tuning));
     ck_assert_str_eq(c.variant->name, "prefill_f32");
     check_numbers(&c);
@@ -567,7 +567,7 @@ START_TEST(fewer_rows_where_shared_memory_is_small) {
             c->device = &device;
             c->variant = &octavo_kernel_variants[v];
             c->layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-            c->shape = (octavo_kernel_shape){&c->layout, group, 300u, 0u, OCTAVO_PHASE_PREFILL, 0u};
+            c->shape = (octavo_kernel_shape){&c->layout, group, 300u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
             /* two operands of many channels take more than the least that Vulkan asks for */
             EXPECT(check_rungs(c) > 0u ||
                    (i % 3u == 0u && dim > 128u && c->variant->source == OCTAVO_KERNEL_PREFILL_TILES));

@@ -70,7 +70,7 @@ END_TEST
 static octavo_kernel_tuning tune_tiles(const octavo_device_snapshot *snapshot, const char *name, uint32_t dim,
                                        uint32_t rung) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-    octavo_kernel_shape shape = {&layout, 4u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u};
+    octavo_kernel_shape shape = {&layout, 4u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
     octavo_kernel_tuning tuning = {0};
     for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];

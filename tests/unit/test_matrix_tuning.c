@@ -1,0 +1,38 @@
+/* How many subgroups of walk_matrix.comp share a workgroup. */
+#include "attention/kernel_tuning.h"
+#include "fabricated_devices.h"
+#include "run_tests.h"
+
+#include <string.h>
+
+/* More where contexts may be long, as far as registers go; not for many rows. */
+START_TEST(subgroups_by_the_room_for_tokens) {
+    static const struct {
+        uint32_t dim, bits, group;
+        uint64_t cached_tokens;
+        uint32_t teams;
+    } table[] = {
+        {128u, 3u, 4u, 65536u, 8u},    {128u, 3u, 4u, 1u << 20, 11u}, {128u, 3u, 8u, 1u << 20, 8u},
+        {128u, 2u, 1u, 1u << 20, 12u}, {128u, 4u, 4u, 1u << 20, 11u}, {64u, 3u, 4u, 1u << 20, 12u},
+        {256u, 3u, 4u, 1u << 20, 8u},  {128u, 16u, 4u, 1u << 20, 8u},
+    };
+    usable_device device;
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+    uint32_t variant = 0u;
+    while (strcmp(octavo_kernel_variants[variant].name, "matrix") != 0) ++variant;
+    for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
+        octavo_packed_layout layout =
+            octavo_packed_layout_make(1u, 8u, table[i].dim, table[i].dim, table[i].bits, table[i].bits);
+        octavo_kernel_shape shape = {&layout, table[i].group, 1u, 1u, OCTAVO_PHASE_DECODE, 0u, table[i].cached_tokens};
+        octavo_kernel_tuning tuning;
+        ck_assert(octavo_kernel_tune(&device.snapshot, &octavo_kernel_variants[variant], &shape, 0u, &tuning));
+        ck_assert_msg(tuning.teams == table[i].teams, "row %u: %u subgroups", (unsigned)i, (unsigned)tuning.teams);
+        ck_assert_uint_le(tuning.shared_bytes, device.snapshot.max_compute_shared_memory_size);
+    }
+}
+END_TEST
+
+int main(void) {
+    const TTest *tests[] = {subgroups_by_the_room_for_tokens};
+    return run_tests("matrix_tuning", tests, sizeof tests / sizeof tests[0], 60.0);
+}
