@@ -17,6 +17,7 @@ layout(push_constant) uniform push_block { octavo_expand_push push; };
 
 shared uint bad; // bit j: V of token j of the step is not finite
 uint lane, t;
+uint own_tokens; // bit j: token j of the step is read from its codes, not from a window
 
 bool is_infinite(uint half_word) {
     return (half_word & 0x7c00u) == 0x7c00u;
@@ -75,7 +76,22 @@ void expand_keys(uint page_at, uint unit, uint tile_step, uint quad) {
         words[2u * i] = both.x;
         words[2u * i + 1u] = both.y;
     }
-    units[unit + tile_step * STEP_UNITS + (quad >> 3)].quads[quad & 7u][lane & 31u] = words;
+    const uint of_step = 16u * (quad & 1u) + g, own = own_tokens >> of_step & 0x101u;
+    const uint unit_at = unit + tile_step * STEP_UNITS + (quad >> 3);
+    if (own == 0x101u) {
+        units[unit_at].quads[quad & 7u][lane & 31u] = words;
+    } else if (own != 0u) {
+        const uint at = unit_at * UNIT_WORDS + ((quad & 7u) * 32u + (lane & 31u)) * 4u + (own == 1u ? 0u : 2u);
+        tiles[at] = own == 1u ? words.x : words.z;
+        tiles[at + 1u] = own == 1u ? words.y : words.w;
+    }
+}
+
+// The halves of a word that `own` names; the other may be a window's, at the same time.
+void store_halves(uint at, uint word, uint own) {
+    const uint mask = (own & 1u) * 0xffffu | (own >> 1) * 0xffff0000u;
+    atomicAnd(tiles[at], ~mask);
+    atomicOr(tiles[at], word & mask);
 }
 
 void expand_values(uint page_at, uint unit, uint tile_step, uint quad) {
@@ -97,10 +113,27 @@ void expand_values(uint page_at, uint unit, uint tile_step, uint quad) {
         words[2u * i] = both.x;
         words[2u * i + 1u] = both.y;
     }
-    units[unit + tile_step * STEP_UNITS + KEY_UNITS + (quad >> 3)].quads[quad & 7u][lane & 31u] = words;
+    const uint own = own_tokens >> (16u * k + 2u * t) & 0x303u;
+    const uint unit_at = unit + tile_step * STEP_UNITS + KEY_UNITS + (quad >> 3);
+    if (own == 0x303u) {
+        units[unit_at].quads[quad & 7u][lane & 31u] = words;
+    } else if (own != 0u) {
+        const uint at = unit_at * UNIT_WORDS + ((quad & 7u) * 32u + (lane & 31u)) * 4u;
+        [[dont_unroll]] for (uint i = 0u; i < 4u; ++i) {
+            store_halves(at + i, words[i], own >> (8u * (i & 1u)) & 3u);
+        }
+    }
 }
 
-void expand_step(uint page_at, uint unit, uint mask_at, uint tile_step) {
+// Bits 0 .. of the tokens of a step that are before a token of the tile.
+uint before(uint token, uint tile_step) {
+    const int n = int(token) - int(tile_step * STEP_TOKENS);
+    return n <= 0 ? 0u : n >= 32 ? 0xffffffffu : (1u << n) - 1u;
+}
+
+void expand_step(octavo_expand_entry entry, uint head, uint unit, uint mask_at, uint tile_step) {
+    const uint page_at = (entry.page * push.head_count + head) * HEAD_WORDS;
+    own_tokens = before(entry.end, tile_step) & ~before(entry.begin, tile_step) | ~before(entry.resume, tile_step);
     if (lane == 0u) {
         bad = 0u;
     }
@@ -112,8 +145,11 @@ void expand_step(uint page_at, uint unit, uint mask_at, uint tile_step) {
         expand_values(page_at, unit, tile_step, quad);
     }
     barrier();
-    if (lane == 0u) {
+    if (lane == 0u && own_tokens == 0xffffffffu) {
         tiles[mask_at + tile_step] = bad;
+    } else if (lane == 0u) {
+        atomicAnd(tiles[mask_at + tile_step], ~own_tokens);
+        atomicOr(tiles[mask_at + tile_step], bad & own_tokens);
     }
 }
 
@@ -158,11 +194,12 @@ void main() {
     lane = gl_LocalInvocationID.x;
     t = lane & 3u;
     const uint head = gl_WorkGroupID.y, at = push.entry_offset + gl_WorkGroupID.x * OCTAVO_EXPAND_ENTRY_WORDS;
-    const octavo_expand_entry entry = octavo_expand_entry(lists[at], lists[at + 1u], lists[at + 2u], lists[at + 3u], lists[at + 4u], 0u, 0u, 0u);
+    const octavo_expand_entry entry = octavo_expand_entry(lists[at], lists[at + 1u], lists[at + 2u], lists[at + 3u], lists[at + 4u],
+                                                          lists[at + 5u], lists[at + 6u], lists[at + 7u]);
     const uint unit = (entry.tile * push.head_count + head) * OPERAND_TILE_UNITS;
     const uint mask_at = push.bad_offset + (entry.tile * push.head_count + head) * TILE_STEPS;
     if (entry.count == 0u) {
-        expand_step((entry.page * push.head_count + head) * HEAD_WORDS, unit, mask_at, gl_WorkGroupID.z);
+        expand_step(entry, head, unit, mask_at, gl_WorkGroupID.z);
     } else if (gl_WorkGroupID.z == 0u) {
         expand_window(entry, head, unit * UNIT_WORDS, mask_at);
     }

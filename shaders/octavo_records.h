@@ -112,13 +112,14 @@ OCTAVO_STRUCT(octavo_append_entry) {
 /* --- expand: pages -> operands of matrix products (lib/operand_layout.glsl) ----------------------------------------- */
 #define OCTAVO_OPERAND_UNIT_WORDS 1024u
 #define OCTAVO_OPERAND_STEPS 4u /* of a tile; each has a unit for every 64 channels of K and of V */
+/* Entries of codes and of windows write different tokens, so that both are made at the same time. */
 OCTAVO_STRUCT(octavo_expand_entry) {
     OCTAVO_U32 page;  /* in the segment */
     OCTAVO_U32 tile;  /* of operands */
     OCTAVO_U32 count; /* 0: the page's codes; else tokens that follow each other in a window page */
     OCTAVO_U32 first; /* of these tokens, in the tile */
     OCTAVO_U32 row;   /* of the first one in the window page */
-    OCTAVO_U32 reserved_0, reserved_1, reserved_2;
+    OCTAVO_U32 begin, end, resume; /* of codes: the tokens begin .. end - 1 and resume .. of the tile; windows have the rest */
 } OCTAVO_END(octavo_expand_entry);
 #define OCTAVO_EXPAND_ENTRY_WORDS 8u
 

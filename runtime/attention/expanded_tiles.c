@@ -28,11 +28,19 @@ static void emit(entry_sink *sink, uint32_t kind, uint32_t slot, uint32_t tile, 
     words[2] = entry.count;
     words[3] = entry.first;
     words[4] = entry.row;
-    words[5] = words[6] = words[7] = 0u;
+    words[5] = entry.begin;
+    words[6] = entry.end;
+    words[7] = entry.resume;
 }
 
 static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
+}
+
+/* A token of the sequence in tile `tile`; before and behind it, the tile's ends. */
+static uint32_t in_tile(uint32_t token, uint32_t tile) {
+    uint32_t first = tile * OCTAVO_PAGE_TOKENS;
+    return token <= first ? 0u : least(token - first, OCTAVO_PAGE_TOKENS);
 }
 
 /* Tokens [first, end), of which token j is window row row_base + j % modulus. */
@@ -58,12 +66,17 @@ static void emit_all(entry_sink *sink, const octavo_attention_run *run, const oc
     octavo_status status = OCTAVO_SUCCESS;
     octavo_slice_iterator it = {0u, 0u};
     octavo_slice_part part;
-    octavo_expand_entry codes = {0};
     sink->tile_base = sink->entry_count = 0u;
     while (octavo_slice_next(sink->plan, run, slice, &it, &part, &status)) {
         const octavo_cache_view *view = &part.view;
         uint32_t pages = octavo_view_pages(view);
-        for (uint32_t i = 0; i < pages; ++i) emit(sink, CODES, view->slots[i], i, codes);
+        for (uint32_t i = 0; i < pages; ++i) {
+            octavo_expand_entry codes = {0};
+            codes.begin = in_tile(view->packed_begin, i);
+            codes.end = in_tile(view->packed_end, i);
+            codes.resume = in_tile(view->length, i); /* what is behind the sequence is finite, too */
+            emit(sink, CODES, view->slots[i], i, codes);
+        }
         emit_rows(sink, view, 0u, view->packed_begin, 0u, UINT32_MAX);
         emit_rows(sink, view, view->packed_end, view->length, info->first_tokens,
                   info->recent_tokens + info->slack_tokens);
@@ -118,19 +131,17 @@ octavo_status octavo_expanded_tiles_record(const octavo_attention *plan, octavo_
     ranges[OCTAVO_EXPAND_TILES] = octavo_expanded_range(plan);
     octavo_status status = OCTAVO_SUCCESS;
     for (uint32_t kind = CODES; kind < KINDS; ++kind) {
-        bool any = false;
         for (uint32_t segment = 0; segment < cache->segment_count && status == OCTAVO_SUCCESS; ++segment) {
             uint32_t group = (window * KINDS + kind) * cache->segment_count + segment;
             uint32_t first = starts[group], count = starts[group + 1u] - first;
             if (count == 0u) continue;
-            any = true;
             push.entry_offset = list->expand_offset + first * OCTAVO_EXPAND_ENTRY_WORDS;
             ranges[OCTAVO_EXPAND_POOL] = octavo_cache_segment_range(cache, segment);
             status = octavo_gpu_dispatch(frame, command_buffer, plan->pipelines.expand, ranges, &push, count,
                                          cache->layout.kv_heads, kind == CODES ? OCTAVO_OPERAND_STEPS : 1u);
         }
-        if (any) octavo_gpu_dispatch_barrier(cache->device, command_buffer);
     }
+    octavo_gpu_dispatch_barrier(cache->device, command_buffer);
     return status;
 }
 

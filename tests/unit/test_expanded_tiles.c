@@ -58,15 +58,17 @@ static void make_lists(uint32_t tokens) {
 }
 
 /* A tile of operands as far as entries tell: the page it is made of, and where the rows of its tokens come from. */
+#define OF_CODES UINT32_MAX
+#define OF_NOBODY (UINT32_MAX - 1u)
 typedef struct made_tile {
     octavo_page_place page;
     bool made;
     octavo_page_place row_page[OCTAVO_PAGE_TOKENS];
-    uint32_t row[OCTAVO_PAGE_TOKENS]; /* UINT32_MAX: the codes */
+    uint32_t row[OCTAVO_PAGE_TOKENS]; /* or OF_CODES, OF_NOBODY */
 } made_tile;
 static made_tile tiles[CAPACITY_MAX];
 
-/* Does what the entries of a window say, codes first. */
+/* Does what the entries of a window say; no two have the same token. */
 static void make_tiles(uint32_t window) {
     uint32_t segments = x.plan.cache->segment_count;
     for (uint32_t i = 0; i < CAPACITY_MAX; ++i) tiles[i].made = false;
@@ -84,11 +86,12 @@ static void make_tiles(uint32_t window) {
                 if (kind == 0u) {
                     tile->made = true;
                     tile->page = place;
-                    for (uint32_t i = 0; i < OCTAVO_PAGE_TOKENS; ++i) tile->row[i] = UINT32_MAX;
+                    for (uint32_t i = 0; i < OCTAVO_PAGE_TOKENS; ++i)
+                        tile->row[i] = (i >= at[5] && i < at[6]) || i >= at[7] ? OF_CODES : OF_NOBODY;
                 }
                 EXPECT(at[3] + at[2] <= OCTAVO_PAGE_TOKENS);
                 for (uint32_t i = 0; i < at[2]; ++i) {
-                    EXPECT(tile->row[at[3] + i] == UINT32_MAX);
+                    EXPECT(tile->row[at[3] + i] == OF_NOBODY);
                     tile->row_page[at[3] + i] = place;
                     tile->row[at[3] + i] = at[4] + i;
                     x.rows += 1u;
@@ -109,7 +112,7 @@ static void check_tile(const octavo_cache_view *view, uint32_t t, const made_til
     for (uint32_t i = 0; i < OCTAVO_PAGE_TOKENS; ++i) {
         uint32_t token = t * OCTAVO_PAGE_TOKENS + i;
         bool in_window = token < view->packed_begin || (token >= view->packed_end && token < view->length);
-        EXPECT(in_window == (tile->row[i] != UINT32_MAX));
+        EXPECT(tile->row[i] != OF_NOBODY && in_window == (tile->row[i] != OF_CODES));
         if (!in_window) continue;
         uint32_t ring = info->recent_tokens + info->slack_tokens;
         uint32_t row = token < view->packed_begin ? token : info->first_tokens + token % ring;
