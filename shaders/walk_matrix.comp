@@ -54,6 +54,7 @@ const uint CHANNEL_SETS = VALUE_PAD / 32u;                  // a lane has four c
 const uint STEP_REGISTERS = 8u * (KEY_GROUPS * KEY_BITS + 1u) + 12u * CHANNEL_SETS + 8u * (CHANNEL_SETS + 2u);
 const uint SETS = RAW_KEYS || RAW_VALUES || ROWS > 8u || STEP_REGISTERS > 180u ? 1u : 2u;
 const uint STEPS = 4u / SETS;                               // of a tile
+const uint TURN = HALVES > 1u ? STEPS : 1u;                 // steps of a team before the next one has its turn
 const uint PARTS = SETS * HALVES;                           // [set][half]
 const uint SCORES = 2u * PARTS;                             // fragments of a step: [set][half][x]
 const uint QUAD_LOGITS = 4u * PARTS;                        // [set][half][token]
@@ -270,14 +271,19 @@ step_place seek(uint step) {
     return place;
 }
 
-// Page of this team's next step if that is of the same range, else some page.
-uint next_page(step_place place) {
-    return page_of(place.range, (place.step + TEAMS) / STEPS);
+// From step `step` of the share to the next one of this team.
+uint distance_after(uint step) {
+    return (step + 1u) % TURN != 0u ? 1u : (TEAMS - 1u) * TURN + 1u;
+}
+
+// Page of the step at a distance if that is of the same range, else some page.
+uint next_page(step_place place, uint distance) {
+    return page_of(place.range, (place.step + distance) / STEPS);
 }
 
 // This team's next step, whose page is `page`; if it has none, some step, of which loads are harmless.
-void advance(inout step_place place, uint page, bool has_next) {
-    place.step += TEAMS;
+void advance(inout step_place place, uint distance, uint page, bool has_next) {
+    place.step += distance;
     place.page = page;
     if (has_next && place.step >= STEPS * place.range.count) {
         do {
@@ -403,8 +409,8 @@ vec2 relative_logits(uint h, vec2 sum, float key_scale) {
 }
 
 // The tokens of a step, of which keys and scales are here: leaves their places and loads the next ones'.
-void walk_step(inout step_place place, bool has_next) {
-    const uint m = place.step % STEPS, page = place.page, following = next_page(place);
+void walk_step(inout step_place place, uint distance, bool has_next) {
+    const uint m = place.step % STEPS, page = place.page, following = next_page(place, distance);
     const uint tile_first = (place.range.first + place.step / STEPS) * OCTAVO_TILE_TOKENS;
     const bool edge = place.range.kind == OCTAVO_RUN_EDGE;
     uvec4 raw_values[RAW_VALUE_QUADS];
@@ -479,7 +485,7 @@ void walk_step(inout step_place place, bool has_next) {
         }
     }
     // here the last keys are used up, and the branch keeps the loads behind: the same registers take the next ones
-    advance(place, following, has_next);
+    advance(place, distance, following, has_next);
     load_keys(place.page, place.step % STEPS);
 
     uvec4 words[PARTS], weights[PARTS];
@@ -518,14 +524,16 @@ void walk_step(inout step_place place, bool has_next) {
 void walk_share() {
     const uint steps = STEPS * share.tile_count;
     step_place place;
-    if (team < steps) { // the first codes are on their way while the query is made
-        place = seek(team);
+    if (team * TURN < steps) { // the first codes are on their way while the query is made
+        place = seek(team * TURN);
         load_keys(place.page, place.step % STEPS);
     }
     load_query_rows(share.sequence, share.tile);
     start_rows();
-    [[dont_unroll]] for (uint step = team; step < steps; step += TEAMS) {
-        walk_step(place, step + TEAMS < steps);
+    [[dont_unroll]] for (uint step = team * TURN; step < steps;) {
+        const uint distance = distance_after(step);
+        walk_step(place, distance, step + distance < steps);
+        step += distance;
     }
     [[dont_unroll]] for (uint r = 0u; r < share.range_count; ++r) {
         const octavo_tile_range window = load_range(share.range_first + r);
