@@ -1,6 +1,7 @@
 /* What a call of attention records, on the fake Vulkan: each workgroup of the lists once, on the segment that holds its
  * pages, within the limits of a dispatch, and barriers between kernels that wait for each other. */
 #include "attention/attention_plan.h"
+#include "expect.h"
 #include "fake_device.h"
 #include "rng.h"
 #include "run_tests.h"
@@ -31,8 +32,7 @@ typedef struct call {
     uint32_t walks, slices, joined, segments;
 } call;
 
-#define EXPECT(condition)                                                                                              \
-    ck_assert_msg(condition, "%s, group %u, %u tokens: %s", x->what, x->group, x->tokens, #condition)
+#define EXPECT(condition) expect_msg(condition, "%s, group %u, %u tokens: %s", x->what, x->group, x->tokens, #condition)
 
 /* --- making a call --------------------------------------------------------------------------------------------------
  */

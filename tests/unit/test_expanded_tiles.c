@@ -3,6 +3,7 @@
 #include "attention/expanded_tiles.h"
 #include "attention/slice_parts.h"
 #include "cache_without_device.h"
+#include "expect.h"
 #include "run_tests.h"
 
 #include <stdlib.h>
@@ -29,7 +30,7 @@ typedef struct problem {
 static problem x;
 static const octavo_kernel_variant walk_of_operands = {.name = "test", .source = OCTAVO_KERNEL_PREFILL_MATRIX};
 
-#define EXPECT(condition) ck_assert_msg((condition), "seed %llu: %s", (unsigned long long)x.seed, #condition)
+#define EXPECT(condition) expect_msg((condition), "seed %llu: %s", (unsigned long long)x.seed, #condition)
 
 static void make_plan(uint32_t group, uint32_t rows, uint32_t capacity) {
     octavo_attention *plan = &x.plan;

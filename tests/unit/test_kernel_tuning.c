@@ -1,5 +1,6 @@
 /* With which numbers a variant runs on which device: pure, on fabricated snapshots. */
 #include "attention/kernel_pipelines.h"
+#include "expect.h"
 #include "fabricated_devices.h"
 #include "gpu/device_plan.h"
 #include "run_tests.h"
@@ -61,12 +62,12 @@ static uint64_t declared_bytes(const octavo_gpu_pipeline_info *info) {
     }
     uint32_t place = (uint32_t)(key % COUNT(known)), steps = 0u;
     for (; known[place].key != 0u && known[place].key != key; place = (place + 1u) % COUNT(known)) {
-        ck_assert_uint_lt(++steps, COUNT(known));
+        expect_msg(++steps < COUNT(known), "more pipelines than places for them");
     }
     if (known[place].key != key) {
         octavo_test_shared_memory shared = octavo_test_shared_memory_of(
             info->code, info->code_bytes / 4u, info->constant_count, info->constant_ids, info->constant_values);
-        ck_assert_msg(shared.problem == NULL, "%s: %s", info->name, shared.problem);
+        expect_msg(shared.problem == NULL, "%s: %s", info->name, shared.problem);
         known[place].key = key;
         known[place].bytes = (uint32_t)shared.bytes;
     }
@@ -231,8 +232,8 @@ static void check_device(const usable_device *device) {
         for (uint32_t g = 0; g < COUNT(all_groups); ++g) {
             uint32_t decode = check_shape(device, &layout, all_groups[g], 1u + i % 3u, OCTAVO_PHASE_DECODE);
             uint32_t prefill = check_shape(device, &layout, all_groups[g], 17u + i % 500u, OCTAVO_PHASE_PREFILL);
-            ck_assert_msg(decode > 0u && prefill > 0u, "%s: nothing runs for d %u/%u bits %u/%u group %u",
-                          device->snapshot.name, key_dim, value_dim, layout.key_bits, layout.value_bits, all_groups[g]);
+            expect_msg(decode > 0u && prefill > 0u, "%s: nothing runs for d %u/%u bits %u/%u group %u",
+                       device->snapshot.name, key_dim, value_dim, layout.key_bits, layout.value_bits, all_groups[g]);
         }
     }
 }

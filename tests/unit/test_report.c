@@ -1,5 +1,6 @@
 /* Reports drawn from benchmark files: hostile and odd files are refused with a line or drawn, what they say is escaped,
  * and each page is well formed. */
+#include "expect.h"
 #include "report_page.h"
 #include "rng.h"
 #include "run_tests.h"
@@ -20,7 +21,7 @@ static bool parse(const char *json, octavo_report_file *file, octavo_error_line 
 /* The name that starts at text, into name; returns what follows. */
 static const char *take_name(const char *text, char name[32]) {
     size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!");
-    ck_assert_uint_lt(length, 32);
+    expect_msg(length < 32, "a name of %zu letters", length);
     memcpy(name, text, length);
     name[length] = '\0';
     return text + length;
@@ -33,31 +34,31 @@ static void check_balance(const char *page) {
     for (const char *at = page; *at != '\0'; at++) {
         if (*at == '&') {
             size_t name = strspn(at + 1, "#abcdefghijklmnopqrstuvwxyz0123456789");
-            ck_assert_msg(name > 0 && at[1 + name] == ';', "bare ampersand at '%.40s'", at);
+            expect_msg(name > 0 && at[1 + name] == ';', "bare ampersand at '%.40s'", at);
         }
-        ck_assert_msg(*at != '>', "bare bracket at '%.40s'", at);
+        expect_msg(*at != '>', "bare bracket at '%.40s'", at);
         if (*at != '<') continue;
         bool closes = at[1] == '/';
         char name[32];
         const char *start = at;
         at = take_name(at + 1 + closes, name);
-        ck_assert_msg(name[0] != '\0', "element without a name at '%.40s'", start);
+        expect_msg(name[0] != '\0', "element without a name at '%.40s'", start);
         for (bool quoted = false; *at != '\0' && (quoted || *at != '>'); at++) {
-            ck_assert_msg(*at != '<', "bracket inside the element '%.40s'", start);
+            expect_msg(*at != '<', "bracket inside the element '%.40s'", start);
             if (*at == '"') quoted = !quoted;
         }
-        ck_assert_msg(*at == '>', "element without end at '%.40s'", start);
-        ck_assert_msg(strcmp(name, "script") != 0, "a script at '%.40s'", start);
+        expect_msg(*at == '>', "element without end at '%.40s'", start);
+        expect_msg(strcmp(name, "script") != 0, "a script at '%.40s'", start);
         if (closes) {
-            ck_assert_msg(depth > 0 && strcmp(open[depth - 1], name) == 0, "'%.40s' ends <%s>", start,
-                          depth > 0 ? open[depth - 1] : "nothing");
+            expect_msg(depth > 0 && strcmp(open[depth - 1], name) == 0, "'%.40s' ends <%s>", start,
+                       depth > 0 ? open[depth - 1] : "nothing");
             depth--;
         } else if (at[-1] != '/' && name[0] != '!' && strcmp(name, "meta") != 0 && strcmp(name, "br") != 0) {
-            ck_assert_uint_lt(depth, 64);
+            expect_msg(depth < 64, "64 elements are open at '%.40s'", start);
             memcpy(open[depth++], name, sizeof name);
         }
     }
-    ck_assert_msg(depth == 0, "<%s> does not end", depth > 0 ? open[depth - 1] : "");
+    expect_msg(depth == 0, "<%s> does not end", depth > 0 ? open[depth - 1] : "");
 }
 
 /* Both forms of a report of these files, which are released. The texts are the caller's. */
