@@ -76,6 +76,7 @@ static void open_call(call *x, fabricated_device which, uint32_t hidden, const c
                       rng *generator) {
     octavo_device_create_info device = OCTAVO_DEVICE_CREATE_INFO_INIT;
     device.hidden_capabilities = hidden;
+    device.allocation_block_bytes = 1u << 20; /* the fake clears all of its memory, each time */
     EXPECT(fake_device_open(which, &x->snapshot, &device, NULL, &x->device) == OCTAVO_SUCCESS);
     octavo_cache_info cache = OCTAVO_CACHE_INFO_INIT;
     cache.layer_count = 2u;
