@@ -151,6 +151,19 @@ static void decorate(identifier *id, uint32_t spec_id, uint32_t spec_count, cons
     }
 }
 
+/* The same array for all modules: it is large, and memory that is large comes from the kernel each time. */
+static identifier *cleared_identifiers(uint32_t count) {
+    static identifier *ids;
+    static uint32_t capacity;
+    if (count > capacity) {
+        free(ids);
+        ids = malloc(count * sizeof *ids);
+        capacity = ids ? count : 0;
+    }
+    if (ids) memset(ids, 0, count * sizeof *ids);
+    return ids;
+}
+
 octavo_test_shared_memory octavo_test_shared_memory_of(const uint32_t *words, size_t word_count, uint32_t spec_count,
                                                        const uint32_t *spec_ids, const uint32_t *spec_values) {
     octavo_test_shared_memory result = {0, 0, NULL};
@@ -159,7 +172,7 @@ octavo_test_shared_memory octavo_test_shared_memory_of(const uint32_t *words, si
         return result;
     }
     uint32_t bound = words[3];
-    identifier *ids = calloc(bound, sizeof *ids);
+    identifier *ids = cleared_identifiers(bound);
     if (!ids) {
         result.problem = "out of memory";
         return result;
@@ -199,6 +212,5 @@ octavo_test_shared_memory octavo_test_shared_memory_of(const uint32_t *words, si
         }
         at += length;
     }
-    free(ids);
     return result;
 }

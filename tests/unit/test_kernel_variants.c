@@ -1,4 +1,6 @@
-/* Which variant runs on which device, and in which order they are tried: pure, on fabricated snapshots. */
+/* Which variant runs on which device, and in which order they are tried; what appends K and V together, and what is a
+ * spill: pure, on fabricated snapshots. */
+#include "attention/kernel_pipelines.h"
 #include "attention/kernel_variants.h"
 #include "fabricated_devices.h"
 #include "gpu/device_plan.h"
@@ -255,12 +257,35 @@ START_TEST(tiles_are_for_prefill) {
 }
 END_TEST
 
+START_TEST(keys_and_values_go_together_where_they_can) {
+    octavo_device_snapshot few = {0}, enough = {0};
+    few.max_stage_storage_buffers = 4u;
+    enough.max_stage_storage_buffers = 5u;
+    octavo_packed_layout equal = octavo_packed_layout_make(1u, 8u, 120u, 128u, 3u, 3u);
+    octavo_packed_layout other_bits = octavo_packed_layout_make(1u, 8u, 128u, 128u, 4u, 3u);
+    octavo_packed_layout other_dim = octavo_packed_layout_make(1u, 8u, 192u, 128u, 3u, 3u);
+    ck_assert(octavo_kernel_appends_both(&enough, &equal) && !octavo_kernel_appends_both(&few, &equal));
+    ck_assert(!octavo_kernel_appends_both(&enough, &other_bits) && !octavo_kernel_appends_both(&enough, &other_dim));
+}
+END_TEST
+
+START_TEST(spills_by_name) {
+    ck_assert(octavo_kernel_is_spill("Spill Count", 1.0));
+    ck_assert(octavo_kernel_is_spill("Spilled VGPRs", 3.0));
+    ck_assert(!octavo_kernel_is_spill("Spilled VGPRs", 0.0));
+    ck_assert(!octavo_kernel_is_spill("Spilled SGPRs", 3.0)); /* to vector registers */
+    ck_assert(!octavo_kernel_is_spill("Register Count", 255.0));
+}
+END_TEST
+
 int main(void) {
     const TTest *tests[] = {order_of_variants,
                             refusals_follow_capabilities,
                             matrix_wants_its_shape,
                             matrix_wants_subgroups_of_32,
                             one_dispatch_wants_seven_buffers,
-                            tiles_are_for_prefill};
+                            tiles_are_for_prefill,
+                            keys_and_values_go_together_where_they_can,
+                            spills_by_name};
     return run_tests("kernel_variants", tests, sizeof tests / sizeof tests[0], 60.0);
 }
