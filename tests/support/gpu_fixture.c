@@ -2,39 +2,14 @@
 
 #include <check.h>
 #include <stdlib.h>
-#include <string.h>
 
 void gpu_fixture_check(gpu_fixture *fixture, octavo_status status, const char *what) {
     ck_assert_msg(status == OCTAVO_SUCCESS, "%s: %s: %s", what, octavo_status_string(status),
                   fixture->log.last[OCTAVO_LOG_ERROR]);
 }
 
-static VkBool32 get_blob(void *user, const char *key, void *data, size_t *size) {
-    const gpu_fixture_store *store = user;
-    for (unsigned i = 0; i < store->count; i++) {
-        if (strcmp(store->keys[i], key) != 0) continue;
-        if (data != NULL) memcpy(data, store->blobs[i], *size < store->sizes[i] ? *size : store->sizes[i]);
-        *size = store->sizes[i];
-        return VK_TRUE;
-    }
-    return VK_FALSE;
-}
-
-static void set_blob(void *user, const char *key, const void *data, size_t size) {
-    gpu_fixture_store *store = user;
-    void *copy = malloc(size + 1);
-    if (copy == NULL || store->count == GPU_FIXTURE_BLOBS || strlen(key) >= sizeof store->keys[0]) {
-        free(copy);
-        return;
-    }
-    memcpy(copy, data, size);
-    strcpy(store->keys[store->count], key);
-    store->blobs[store->count] = copy;
-    store->sizes[store->count++] = size;
-}
-
 static octavo_status create_device(gpu_fixture *fixture) {
-    octavo_pipeline_store store = {fixture->store, get_blob, set_blob};
+    octavo_pipeline_store store = kept_pipelines_store(fixture->kept);
     octavo_device_create_info info = OCTAVO_DEVICE_CREATE_INFO_INIT;
     info.get_instance_proc_addr = test_vulkan_loader();
     info.validation = getenv("OCTAVO_TEST_VALIDATION") != NULL;
@@ -46,12 +21,13 @@ static octavo_status create_device(gpu_fixture *fixture) {
 
 void gpu_fixture_open(gpu_fixture *fixture) {
     test_log_init(&fixture->log);
-    fixture->store = calloc(1, sizeof *fixture->store);
-    ck_assert_ptr_nonnull(fixture->store);
+    fixture->kept = calloc(1, sizeof *fixture->kept);
+    ck_assert_ptr_nonnull(fixture->kept);
     fixture->device = NULL;
     fixture->commands = NULL;
     fixture->frame = NULL;
     gpu_fixture_check(fixture, create_device(fixture), "octavo_device_create");
+    kept_pipelines_begin(fixture->kept, fixture->device);
     gpu_fixture_check(fixture, octavo_commands_create(fixture->device, &fixture->commands), "octavo_commands_create");
     gpu_fixture_check(fixture, octavo_frame_create(fixture->device, 0, &fixture->frame), "octavo_frame_create");
 }
@@ -59,9 +35,9 @@ void gpu_fixture_open(gpu_fixture *fixture) {
 void gpu_fixture_close(gpu_fixture *fixture) {
     octavo_frame_destroy(fixture->frame);
     octavo_commands_destroy(fixture->commands);
+    kept_pipelines_end(fixture->kept, fixture->device);
     octavo_device_destroy(fixture->device);
-    for (unsigned i = 0; i < fixture->store->count; i++) free(fixture->store->blobs[i]);
-    free(fixture->store);
+    free(fixture->kept);
     ck_assert_msg(fixture->log.validation == 0, "%u lines of the validation layer, the last: %s",
                   fixture->log.validation, fixture->log.last_validation);
     test_log_finish(&fixture->log);

@@ -1,25 +1,17 @@
-/* What a test needs to run something on the machine's best device: device, log, command buffer, frame. With
+/* What a test needs to run something on the machine's best device: device, log, command buffer, frame. What it
+ * compiles is kept until the fixture closes. With
  * OCTAVO_TEST_VALIDATION in the environment the validation layer is on, and any message of it fails the test. */
 #ifndef OCTAVO_TEST_GPU_FIXTURE_H
 #define OCTAVO_TEST_GPU_FIXTURE_H
 
+#include "kept_pipelines.h"
 #include "test_device.h"
 
 #include <octavo/octavo.h>
 
-#define GPU_FIXTURE_BLOBS 512
-
-/* Compiled pipelines, so that the objects of one test compile each of them once. */
-typedef struct gpu_fixture_store {
-    char keys[GPU_FIXTURE_BLOBS][128];
-    void *blobs[GPU_FIXTURE_BLOBS];
-    size_t sizes[GPU_FIXTURE_BLOBS];
-    unsigned count;
-} gpu_fixture_store;
-
 typedef struct gpu_fixture {
     test_log log;
-    gpu_fixture_store *store;
+    kept_pipelines *kept;
     octavo_device *device;
     octavo_commands *commands;
     octavo_frame *frame;
