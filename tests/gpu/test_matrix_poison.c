@@ -7,8 +7,8 @@
 #include "compare.h"
 #include "gpu_fixture.h"
 #include "random_numbers.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +39,12 @@ static const struct {
                 {"prefill_tiles_emulated", OCTAVO_PHASE_PREFILL},
                 {"prefill_tiles", OCTAVO_PHASE_PREFILL}};
 #define VARIANT_COUNT (sizeof variants / sizeof variants[0])
-#define CASE_COUNT ((int)(sizeof cases / sizeof cases[0] * VARIANT_COUNT))
+#define CASE_COUNT ((int)(sizeof cases / sizeof cases[0]))
 
 typedef struct poison_run {
     const poison_case *test;
-    gpu_fixture fixture;
+    const char *variant;
+    gpu_fixture *fixture;
     octavo_cache *cache;
     octavo_attention *plan;
     float *keys, *values, *queries;
@@ -67,20 +68,15 @@ static bool can_run(const octavo_device *device, size_t variant) {
     return false;
 }
 
-/* Case and variant by the number of a loop; NULL: the device cannot run it. */
-static poison_run *open_run(size_t number) {
-    const poison_case *test = &cases[number / VARIANT_COUNT];
-    size_t variant = number % VARIANT_COUNT;
+/* NULL: the device cannot run it. */
+static poison_run *open_run(gpu_fixture *fixture, const poison_case *test, size_t variant) {
+    if (!can_run(fixture->device, variant)) return NULL;
     poison_run *run = calloc(1, sizeof *run);
     octavo_random random = octavo_random_seed(900u + test->key_bits);
     ck_assert_ptr_nonnull(run);
     run->test = test;
-    gpu_fixture_open(&run->fixture);
-    if (!can_run(run->fixture.device, variant)) {
-        gpu_fixture_close(&run->fixture);
-        free(run);
-        return NULL;
-    }
+    run->variant = variants[variant].name;
+    run->fixture = fixture;
     run->keys = make_rows(&random, (size_t)TOKENS * KV_HEADS * test->key_dim);
     run->values = make_rows(&random, (size_t)TOKENS * KV_HEADS * test->value_dim);
     run->queries = make_rows(&random, (size_t)QUERIES * QUERY_HEADS * test->key_dim);
@@ -93,7 +89,7 @@ static poison_run *open_run(size_t number) {
     cache.first_tokens = test->first_tokens;
     cache.recent_tokens = test->recent_tokens;
     cache.token_capacity = 1024;
-    gpu_fixture_check(&run->fixture, octavo_cache_create(run->fixture.device, &cache, &run->cache),
+    gpu_fixture_check(run->fixture, octavo_cache_create(run->fixture->device, &cache, &run->cache),
                       "octavo_cache_create");
     octavo_attention_info info = OCTAVO_ATTENTION_INFO_INIT;
     info.cache = run->cache;
@@ -103,14 +99,13 @@ static poison_run *open_run(size_t number) {
     info.variant = variants[variant].name;
     info.phase = variants[variant].phase;
     info.workgroup_target = test->workgroups;
-    gpu_fixture_check(&run->fixture, octavo_attention_create(&info, &run->plan), "octavo_attention_create");
+    gpu_fixture_check(run->fixture, octavo_attention_create(&info, &run->plan), "octavo_attention_create");
     return run;
 }
 
 static void close_run(poison_run *run) {
     octavo_attention_destroy(run->plan);
     octavo_cache_destroy(run->cache);
-    gpu_fixture_close(&run->fixture);
     free(run->keys);
     free(run->values);
     free(run->queries);
@@ -125,7 +120,7 @@ static octavo_tensor dense(const octavo_buffer *buffer, uint32_t rows, uint32_t 
 /* Appends and attends in one submission, on a sequence of its own. */
 static void attend(poison_run *run) {
     const poison_case *test = run->test;
-    gpu_fixture *fixture = &run->fixture;
+    gpu_fixture *fixture = run->fixture;
     uint32_t appended = TOKENS, queries = QUERIES;
     size_t output_size = (size_t)QUERIES * QUERY_HEADS * test->value_dim * sizeof(float);
     memset(run->output, 0xff, output_size);
@@ -182,9 +177,10 @@ static void check_row(const poison_run *run, uint32_t query, uint32_t head, bool
     bool lse_is_nan = is_poisoned && (what[0] != 'V' || isnan(lse));
     bool is_right = nans == (is_poisoned ? dim : 0u) && change <= CHANGE_MAX &&
                     (lse_is_nan ? isnan(lse) : lse_change <= CHANGE_MAX);
-    ck_assert_msg(is_right, "bits %u/%u, %g in %s %u: row %u of head %u: %zu NaN of %u, changed by %g, lse %g (was %g)",
-                  run->test->key_bits, run->test->value_bits, value, what, token, query, head, nans, dim, change, lse,
-                  (double)run->clean_lse[row]);
+    ck_assert_msg(is_right,
+                  "%s, bits %u/%u, %g in %s %u: row %u of head %u: %zu NaN of %u, changed by %g, lse %g (was %g)",
+                  run->variant, run->test->key_bits, run->test->value_bits, value, what, token, query, head, nans, dim,
+                  change, lse, (double)run->clean_lse[row]);
 }
 
 static void poison_token(poison_run *run, uint32_t token, bool in_value, float value) {
@@ -201,10 +197,7 @@ static void poison_token(poison_run *run, uint32_t token, bool in_value, float v
                       in_value ? "V of token" : "K of token", token, (double)value);
 }
 
-START_TEST(reaches_the_rows_that_see_it) {
-    poison_run *run = open_run((size_t)_i);
-    if (run == NULL) return;
-    attend_clean(run);
+static void reaches_the_rows_that_see_it(poison_run *run) {
     for (uint32_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
         /* an Inf in f16 K is as it came: the weight may be 0 */
         poison_token(run, tokens[i], false, i % 2 == 0 || run->test->key_bits == 16 ? NAN : INFINITY);
@@ -218,25 +211,20 @@ START_TEST(reaches_the_rows_that_see_it) {
             check_row(run, other / QUERY_HEADS, other % QUERY_HEADS, other == row, "query row", row, (double)*place);
         *place = was;
     }
-    close_run(run);
 }
-END_TEST
 
 static void fill(poison_run *run, octavo_buffer *buffer, uint64_t words, uint32_t pattern) {
     uint32_t *block = malloc((size_t)words * sizeof *block);
     ck_assert_ptr_nonnull(block);
     for (uint64_t i = 0; i < words; i++) block[i] = pattern;
-    gpu_fixture_check(&run->fixture, octavo_buffer_write(buffer, 0, words * 4, block), "octavo_buffer_write");
+    gpu_fixture_check(run->fixture, octavo_buffer_write(buffer, 0, words * 4, block), "octavo_buffer_write");
     free(block);
 }
 
 /* NaN, the largest finite f16, Inf, f32 garbage that is finite; in pages, windows and partial results. */
-START_TEST(old_contents_reach_none) {
+static void old_contents_reach_none(poison_run *run) {
     static const uint32_t patterns[] = {0xffffffffu, 0x7bff7bffu, 0x7c007c00u, 0xfbfffbffu, 0x7e007bffu};
-    poison_run *run = open_run((size_t)_i);
-    if (run == NULL) return;
     size_t count = (size_t)QUERIES * QUERY_HEADS * run->test->value_dim;
-    attend_clean(run);
     for (uint32_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
         for (uint32_t s = 0; s < run->cache->segment_count; s++)
             fill(run, run->cache->segments[s], octavo_gpu_buffer_size(run->cache->segments[s]) / 4, patterns[i]);
@@ -247,11 +235,25 @@ START_TEST(old_contents_reach_none) {
         attend(run);
         ck_assert_msg(memcmp(run->output, run->clean, count * sizeof(float)) == 0 &&
                           memcmp(run->lse, run->clean_lse, sizeof run->lse) == 0,
-                      "bits %u/%u: another result where there was %08x, %zu values are NaN, changed by %g",
-                      run->test->key_bits, run->test->value_bits, patterns[i], compare_count_nan(run->output, count),
-                      compare_relative_l2_float(run->output, run->clean, count));
+                      "%s, bits %u/%u: another result where there was %08x, %zu values are NaN, changed by %g",
+                      run->variant, run->test->key_bits, run->test->value_bits, patterns[i],
+                      compare_count_nan(run->output, count), compare_relative_l2_float(run->output, run->clean, count));
     }
-    close_run(run);
+}
+
+/* All of a case on one device, so that its pipelines are compiled once. */
+START_TEST(what_is_not_finite) {
+    gpu_fixture fixture;
+    gpu_fixture_open(&fixture);
+    for (size_t variant = 0; variant < VARIANT_COUNT; variant++) {
+        poison_run *run = open_run(&fixture, &cases[_i], variant);
+        if (run == NULL) continue;
+        attend_clean(run);
+        old_contents_reach_none(run);
+        reaches_the_rows_that_see_it(run);
+        close_run(run);
+    }
+    gpu_fixture_close(&fixture);
 }
 END_TEST
 
@@ -259,12 +261,7 @@ int main(void) {
     Suite *suite = suite_create("matrix_poison");
     TCase *poison = tcase_create("matrix_poison");
     tcase_set_timeout(poison, 300);
-    tcase_add_loop_test(poison, reaches_the_rows_that_see_it, 0, CASE_COUNT);
-    tcase_add_loop_test(poison, old_contents_reach_none, 0, CASE_COUNT);
+    tcase_add_loop_test(poison, what_is_not_finite, 0, CASE_COUNT);
     suite_add_tcase(suite, poison);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }
