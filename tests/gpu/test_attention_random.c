@@ -118,7 +118,16 @@ START_TEST(results_repeat) {
 }
 END_TEST
 
+/* Two cases of Check, which CTest runs beside each other. */
 int main(void) {
-    const TTest *const tests[] = {fixed_problems, random_problems_on_every_variant, results_repeat};
-    return run_tests("attention_random", tests, sizeof tests / sizeof tests[0], 600);
+    Suite *suite = suite_create("attention_random");
+    TCase *fixed = tcase_create("fixed"), *random = tcase_create("random");
+    tcase_set_timeout(fixed, 600);
+    tcase_set_timeout(random, 600);
+    tcase_add_test(fixed, fixed_problems);
+    tcase_add_test(random, random_problems_on_every_variant);
+    tcase_add_test(random, results_repeat);
+    suite_add_tcase(suite, fixed);
+    suite_add_tcase(suite, random);
+    return run_suite(suite);
 }

@@ -1,6 +1,6 @@
 /* What a test needs to run something on the machine's best device: device, log, command buffer, frame. What it
- * compiles is kept until the fixture closes. With
- * OCTAVO_TEST_VALIDATION in the environment the validation layer is on, and any message of it fails the test. */
+ * compiles is kept until the fixture closes. With OCTAVO_TEST_VALIDATION in the environment the validation layer is on,
+ * and any message of it fails the test. */
 #ifndef OCTAVO_TEST_GPU_FIXTURE_H
 #define OCTAVO_TEST_GPU_FIXTURE_H
 
