@@ -217,7 +217,7 @@ static uint32_t check_shape(const usable_device *device, const octavo_packed_lay
         c.device = device;
         c.variant = &octavo_kernel_variants[order[i]];
         c.layout = *layout;
-        c.shape = (octavo_kernel_shape){&c.layout, group, query_tokens, 0u, phase, group % 4u, UINT64_C(1) << group};
+        c.shape = (octavo_kernel_shape){&c.layout, group, query_tokens, 0u, phase, group % 4u, (uint64_t)(group % 3u) << 20};
         runnable += check_rungs(&c) > 0u ? 1u : 0u;
     }
     return runnable;
