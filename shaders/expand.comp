@@ -23,6 +23,12 @@ bool is_infinite(uint half_word) {
     return (half_word & 0x7c00u) == 0x7c00u;
 }
 
+// Bits of a word, whose other bits may be another entry's, at the same time.
+void store_bits(uint at, uint word, uint mask) {
+    atomicAnd(tiles[at], ~mask);
+    atomicOr(tiles[at], word & mask);
+}
+
 // Of bits j: the halves that are not finite become 0, and their bits stay.
 uint clear_pair(inout uint pair) {
     const bool low = is_infinite(pair), high = is_infinite(pair >> 16);
@@ -81,17 +87,11 @@ void expand_keys(uint page_at, uint unit, uint tile_step, uint quad) {
     if (own == 0x101u) {
         units[unit_at].quads[quad & 7u][lane & 31u] = words;
     } else if (own != 0u) {
-        const uint at = unit_at * UNIT_WORDS + ((quad & 7u) * 32u + (lane & 31u)) * 4u + (own == 1u ? 0u : 2u);
-        tiles[at] = own == 1u ? words.x : words.z;
-        tiles[at + 1u] = own == 1u ? words.y : words.w;
+        const bool is_first = own == 1u;
+        const uint at = unit_at * UNIT_WORDS + operand_word(quad & 7u, is_first ? g : g + 8u, t);
+        tiles[at] = is_first ? words.x : words.z;
+        tiles[at + 1u] = is_first ? words.y : words.w;
     }
-}
-
-// The halves of a word that `own` names; the other may be a window's, at the same time.
-void store_halves(uint at, uint word, uint own) {
-    const uint mask = (own & 1u) * 0xffffu | (own >> 1) * 0xffff0000u;
-    atomicAnd(tiles[at], ~mask);
-    atomicOr(tiles[at], word & mask);
 }
 
 void expand_values(uint page_at, uint unit, uint tile_step, uint quad) {
@@ -118,9 +118,10 @@ void expand_values(uint page_at, uint unit, uint tile_step, uint quad) {
     if (own == 0x303u) {
         units[unit_at].quads[quad & 7u][lane & 31u] = words;
     } else if (own != 0u) {
-        const uint at = unit_at * UNIT_WORDS + ((quad & 7u) * 32u + (lane & 31u)) * 4u;
+        const uint at = unit_at * UNIT_WORDS + operand_word(quad & 7u, g, t);
         [[dont_unroll]] for (uint i = 0u; i < 4u; ++i) {
-            store_halves(at + i, words[i], own >> (8u * (i & 1u)) & 3u);
+            const uint pair = own >> (8u * (i & 1u));
+            store_bits(at + i, words[i], (pair & 1u) * 0xffffu | (pair >> 1 & 1u) * 0xffff0000u);
         }
     }
 }
@@ -145,11 +146,8 @@ void expand_step(octavo_expand_entry entry, uint head, uint unit, uint mask_at, 
         expand_values(page_at, unit, tile_step, quad);
     }
     barrier();
-    if (lane == 0u && own_tokens == 0xffffffffu) {
-        tiles[mask_at + tile_step] = bad;
-    } else if (lane == 0u) {
-        atomicAnd(tiles[mask_at + tile_step], ~own_tokens);
-        atomicOr(tiles[mask_at + tile_step], bad & own_tokens);
+    if (lane == 0u) {
+        store_bits(mask_at + tile_step, bad, own_tokens);
     }
 }
 
@@ -163,18 +161,15 @@ void expand_window(octavo_expand_entry entry, uint head, uint tile_at, uint mask
     }
     // a row of V that is not finite is so in all channels
     for (uint i = lane; i < entry.count; i += gl_WorkGroupSize.x) {
-        const uint token = entry.first + i, at = mask_at + token / STEP_TOKENS, bit = 1u << (token % STEP_TOKENS);
-        if (is_infinite(pool[page_at + (entry.row + i) * row_words + WINDOW_KEY_WORDS])) {
-            atomicOr(tiles[at], bit);
-        } else {
-            atomicAnd(tiles[at], ~bit);
-        }
+        const uint token = entry.first + i;
+        const bool is_bad = is_infinite(pool[page_at + (entry.row + i) * row_words + WINDOW_KEY_WORDS]);
+        store_bits(mask_at + token / STEP_TOKENS, is_bad ? 0xffffffffu : 0u, 1u << (token % STEP_TOKENS));
     }
     const uint first_pair = entry.first / 2u, pairs = (entry.first + entry.count + 1u) / 2u - first_pair;
     for (uint i = lane; i < pairs * VALUE_PAD; i += gl_WorkGroupSize.x) {
         const uint pair = first_pair + i / VALUE_PAD, channel = i % VALUE_PAD;
         const uint at = tile_at + value_operand_word(channel, pair);
-        uint mask = 0u, halves = 0u; // those of this entry: the other half may be another's
+        uint mask = 0u, halves = 0u; // those of this entry
         [[unroll]] for (uint odd = 0u; odd < 2u; ++odd) {
             const uint token = 2u * pair + odd;
             if (token >= entry.first && token < entry.first + entry.count) {
@@ -185,8 +180,7 @@ void expand_window(octavo_expand_entry entry, uint head, uint tile_at, uint mask
                 halves |= value << (16u * odd);
             }
         }
-        atomicAnd(tiles[at], ~mask);
-        atomicOr(tiles[at], halves);
+        store_bits(at, halves, mask);
     }
 }
 
