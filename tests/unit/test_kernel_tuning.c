@@ -217,7 +217,8 @@ static uint32_t check_shape(const usable_device *device, const octavo_packed_lay
         c.device = device;
         c.variant = &octavo_kernel_variants[order[i]];
         c.layout = *layout;
-        c.shape = (octavo_kernel_shape){&c.layout, group, query_tokens, 0u, phase, group % 4u, (uint64_t)(group % 3u) << 20};
+        c.shape =
+            (octavo_kernel_shape){&c.layout, group, query_tokens, 0u, phase, group % 4u, (uint64_t)(group % 3u) << 20};
         runnable += check_rungs(&c) > 0u ? 1u : 0u;
     }
     return runnable;
@@ -578,15 +579,15 @@ int main(void) {
                             named_choices,
                             widest_shape_on_the_least_device,
                             fewer_rows_where_shared_memory_is_small};
-    static const char *const names[] = {"even_devices", "odd_devices",
-                                        "others"}; /* CTest runs them beside each other */
+    /* CTest runs them beside each other */
+    TCase *const parts[] = {tcase_create("even_devices"), tcase_create("odd_devices"), tcase_create("others")};
     Suite *suite = suite_create("kernel_tuning");
-    for (int i = 0; i < 3; ++i) {
-        TCase *part = tcase_create(names[i]);
-        tcase_set_timeout(part, 300.0);
-        if (i < 2) tcase_add_loop_test(part, numbers_obey_the_limits, i, i + 1);
-        for (size_t n = 0; i == 2 && n < COUNT(tests); ++n) tcase_add_test(part, tests[n]);
-        suite_add_tcase(suite, part);
+    tcase_add_loop_test(parts[0], numbers_obey_the_limits, 0, 1);
+    tcase_add_loop_test(parts[1], numbers_obey_the_limits, 1, 2);
+    for (size_t n = 0; n < COUNT(tests); ++n) tcase_add_test(parts[2], tests[n]);
+    for (size_t i = 0; i < COUNT(parts); ++i) {
+        tcase_set_timeout(parts[i], 300.0);
+        suite_add_tcase(suite, parts[i]);
     }
     return run_suite(suite);
 }

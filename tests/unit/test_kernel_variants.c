@@ -5,6 +5,7 @@
 #include "fabricated_devices.h"
 #include "gpu/device_plan.h"
 #include "run_tests.h"
+#include "variant_named.h"
 
 #include <string.h>
 
@@ -139,13 +140,7 @@ START_TEST(refusals_follow_capabilities) {
 END_TEST
 
 static bool runs_on(const char *name, const octavo_device_snapshot *snapshot) {
-    for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
-        const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        if (strcmp(variant->name, name) != 0) continue;
-        return octavo_kernel_variant_refusal(variant, snapshot, UINT32_MAX, OCTAVO_PHASE_AUTO) == NULL;
-    }
-    ck_abort_msg("there is no %s", name);
-    return false;
+    return octavo_kernel_variant_refusal(variant_named(name), snapshot, UINT32_MAX, OCTAVO_PHASE_AUTO) == NULL;
 }
 
 /* The shape of the products, as the device lists them: another in any respect is not it. */

@@ -2,8 +2,7 @@
 #include "attention/kernel_tuning.h"
 #include "fabricated_devices.h"
 #include "run_tests.h"
-
-#include <string.h>
+#include "variant_named.h"
 
 /* More where contexts may be long, as far as registers go; not for many rows. */
 START_TEST(subgroups_by_the_room_for_tokens) {
@@ -18,14 +17,13 @@ START_TEST(subgroups_by_the_room_for_tokens) {
     };
     usable_device device;
     ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
-    uint32_t variant = 0u;
-    while (strcmp(octavo_kernel_variants[variant].name, "matrix") != 0) ++variant;
+    const octavo_kernel_variant *variant = variant_named("matrix");
     for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
         octavo_packed_layout layout =
             octavo_packed_layout_make(1u, 8u, table[i].dim, table[i].dim, table[i].bits, table[i].bits);
         octavo_kernel_shape shape = {&layout, table[i].group, 1u, 1u, OCTAVO_PHASE_DECODE, 0u, table[i].cached_tokens};
         octavo_kernel_tuning tuning;
-        ck_assert(octavo_kernel_tune(&device.snapshot, &octavo_kernel_variants[variant], &shape, 0u, &tuning));
+        ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &tuning));
         ck_assert_msg(tuning.teams == table[i].teams, "row %u: %u subgroups", (unsigned)i, (unsigned)tuning.teams);
         ck_assert_uint_le(tuning.shared_bytes, device.snapshot.max_compute_shared_memory_size);
     }

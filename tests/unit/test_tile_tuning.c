@@ -4,19 +4,14 @@
 #include "attention/tile_tuning.h"
 #include "fabricated_devices.h"
 #include "run_tests.h"
+#include "variant_named.h"
 
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static bool runs_on(const char *name, const octavo_device_snapshot *snapshot) {
-    for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
-        const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        if (strcmp(variant->name, name) != 0) continue;
-        return octavo_kernel_variant_refusal(variant, snapshot, UINT32_MAX, OCTAVO_PHASE_PREFILL) == NULL;
-    }
-    ck_abort_msg("there is no %s", name);
-    return false;
+    return octavo_kernel_variant_refusal(variant_named(name), snapshot, UINT32_MAX, OCTAVO_PHASE_PREFILL) == NULL;
 }
 
 static uint32_t constant_of(const octavo_gpu_pipeline_info *info, uint32_t id) {
@@ -72,22 +67,19 @@ static octavo_kernel_tuning tune_tiles(const octavo_device_snapshot *snapshot, c
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
     octavo_kernel_shape shape = {&layout, 4u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
     octavo_kernel_tuning tuning = {0};
-    for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
-        const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
-        if (strcmp(variant->name, name) != 0) continue;
-        ck_assert_msg(octavo_kernel_tune(snapshot, variant, &shape, rung, &tuning), "%s: d %u rung %u", snapshot->name,
-                      dim, rung);
-        octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&layout, variant, &tuning);
-        ck_assert_uint_eq(walk.binding_count, 3u);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_MATRIX_M), tuning.tiles.m);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_MATRIX_N), tuning.tiles.n);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_MATRIX_K), tuning.tiles.k);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_SUBGROUP), tuning.tiles.subgroup);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_BLOCK), tuning.tiles.block);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_ROW_TEAMS), tuning.tiles.row_teams);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_HOLD_QUERY), tuning.tiles.hold_query);
-        ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_STEPS), tuning.tiles.steps);
-    }
+    const octavo_kernel_variant *variant = variant_named(name);
+    ck_assert_msg(octavo_kernel_tune(snapshot, variant, &shape, rung, &tuning), "%s: d %u rung %u", snapshot->name, dim,
+                  rung);
+    octavo_gpu_pipeline_info walk = octavo_kernel_walk_info(&layout, variant, &tuning);
+    ck_assert_uint_eq(walk.binding_count, 3u);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_MATRIX_M), tuning.tiles.m);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_MATRIX_N), tuning.tiles.n);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_MATRIX_K), tuning.tiles.k);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_SUBGROUP), tuning.tiles.subgroup);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_BLOCK), tuning.tiles.block);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_ROW_TEAMS), tuning.tiles.row_teams);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_HOLD_QUERY), tuning.tiles.hold_query);
+    ck_assert_uint_eq(constant_of(&walk, OCTAVO_SPEC_STEPS), tuning.tiles.steps);
     ck_assert_uint_gt(tuning.lanes, 0u);
     return tuning;
 }

@@ -4,6 +4,7 @@
 #include "fabricated_devices.h"
 #include "rng.h"
 #include "run_tests.h"
+#include "variant_named.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -211,13 +212,6 @@ END_TEST
 
 /* --- settings against limits ----------------------------------------------------------------------------------------
  */
-
-static const octavo_kernel_variant *variant_named(const char *name) {
-    for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i)
-        if (strcmp(octavo_kernel_variants[i].name, name) == 0) return &octavo_kernel_variants[i];
-    ck_abort_msg("no variant %s", name);
-    return NULL;
-}
 
 static const struct {
     const char *variant, *text, *problem; /* a part of it; NULL: it fits */
