@@ -109,8 +109,9 @@ OCTAVO_API const char *const *octavo_required_device_extensions(uint32_t *count)
 
 /* Recommended features: sets, in the structures of the caller's pNext chain that Octavo knows (VkPhysicalDeviceFeatures2
  * itself, Vulkan11/12/13Features and the single-extension structures of int dot, subgroup size control, f16/int8,
- * cooperative matrix, pipeline statistics and pipeline robustness), each member that Octavo would use and `supported` (a chain of the same
- * structures, as vkGetPhysicalDeviceFeatures2 filled it) has; leaves all others as they are. No feature is required. */
+ * cooperative matrix, pipeline statistics and pipeline robustness), each member that Octavo would use and `supported` (a
+ * chain of the same structures, as vkGetPhysicalDeviceFeatures2 filled it) has; leaves all others as they are. No
+ * feature is required. */
 OCTAVO_API void octavo_recommend_features(const VkPhysicalDeviceFeatures2 *supported, VkPhysicalDeviceFeatures2 *enable);
 
 /* Lists the physical devices. *count: in, the capacity of descriptions; out, how many there are. descriptions may be

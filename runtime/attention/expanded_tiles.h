@@ -20,8 +20,7 @@ octavo_expanded_tiles octavo_expanded_tiles_of(const octavo_attention *plan, con
 uint32_t octavo_expanded_bad_offset(const octavo_attention *plan);
 octavo_gpu_range octavo_expanded_range(const octavo_attention *plan);
 
-/* Records the dispatches of a window, and the barrier before what reads the tiles. words: the lists
- * on the host. */
+/* Records the dispatches of a window, and the barrier before what reads the tiles. */
 octavo_status octavo_expanded_tiles_record(const octavo_attention *plan, octavo_frame *frame,
                                            VkCommandBuffer command_buffer, const octavo_worklist *list,
                                            octavo_gpu_range lists, uint32_t window);

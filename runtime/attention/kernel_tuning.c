@@ -109,7 +109,6 @@ static uint32_t matrix_teams(const octavo_device_snapshot *snapshot, const octav
     if (rows > 4u || matrix_sets(layout) < 2u || tiles < (uint64_t)MATRIX_LONG_TILES * core_count(snapshot))
         return MATRIX_TEAMS;
     uint32_t teams = CORE_REGISTERS / (matrix_step_registers(layout) + MATRIX_OTHER_REGISTERS);
-    if (teams < MATRIX_TEAMS) return MATRIX_TEAMS;
     return teams < MATRIX_TEAMS_MAX ? teams : MATRIX_TEAMS_MAX;
 }
 

@@ -1,6 +1,6 @@
 // The last workgroup that brings a partial result of a query tile takes them all: nobody waits for another. Includer
-// defines ROWS, VALUE_PAD, uint lane, uint head, shared float rows[], row_max[], row_sum[], shared
-// uint shared_arrivals, and the buffer uint scratch[], coherent across workgroups.
+// defines ROWS, VALUE_PAD, uint lane, uint head, shared float rows[], row_max[], row_sum[], shared uint shared_arrivals,
+// and the buffer uint scratch[], coherent across workgroups.
 #ifndef OCTAVO_ARRIVALS_GLSL
 #define OCTAVO_ARRIVALS_GLSL
 
