@@ -6,9 +6,8 @@
 // owns group t of 32 channels of K and the row g of Q; of S^T the tokens g and g + 8 and the rows 2 t and 2 t + 1, of V^T
 // group t of 32 tokens: the softmaxed S changes lanes in shared memory, 16 bytes a lane. A step takes 32 SETS tokens of a
 // tile, of which the lanes of g have SETS quads (see token_quad). Steps of a share are dealt to the subgroups of the workgroup
-// in turn, so that those of a tile, which share lines of memory, are read at about the same time. Subgroups merge their
-// partial results in shared memory; the last workgroup that arrives at a query tile merges those of all (Flash-Decoding;
-// nobody waits for another).
+// in turn (see step_places.glsl). Subgroups merge their partial results in shared memory; the last workgroup that arrives at
+// a query tile merges those of all (Flash-Decoding; nobody waits for another).
 //
 // Codes become f16 by one mask, as the subnormal numbers that their bits are where they lie: the power of two goes to the
 // query and to the weights. The zero level of the keys goes to the accumulator at the start of a step. That of the values is
@@ -51,10 +50,9 @@ const uint KEY_STEPS = KEY_GROUPS * 8u;
 const uint CHANNEL_SETS = VALUE_PAD / 32u;                  // a lane has four channels of each
 // Quads of tokens of a lane and step: two, if keys and scales, values, results and scores leave room for some 70 more of 255
 // registers; twice the products lie between a load and its use then.
-const uint STEP_REGISTERS = 8u * (KEY_GROUPS * KEY_BITS + 1u) + 12u * CHANNEL_SETS + 8u * (CHANNEL_SETS + 2u);
-const uint SETS = RAW_KEYS || RAW_VALUES || ROWS > 8u || STEP_REGISTERS > 180u ? 1u : 2u;
-const uint STEPS = 4u / SETS;                               // of a tile
-const uint TURN = HALVES > 1u ? STEPS : 1u;                 // steps of a team before the next one has its turn
+const uint STEP_REGISTERS = 8u * (KEY_GROUPS * KEY_BITS + 1u) + 12u * CHANNEL_SETS + 8u * (CHANNEL_SETS + 2u) * HALVES;
+const uint SETS = RAW_KEYS || RAW_VALUES || STEP_REGISTERS > 180u ? 1u : 2u;
+const uint STEPS = 4u / SETS; // of a tile
 const uint PARTS = SETS * HALVES;                           // [set][half]
 const uint SCORES = 2u * PARTS;                             // fragments of a step: [set][half][x]
 const uint QUAD_LOGITS = 4u * PARTS;                        // [set][half][token]
@@ -98,6 +96,7 @@ uint lane, head, team, g, t;
 #include "lib/row_registers.glsl"
 #include "lib/query_rows.glsl"
 #include "lib/finish_rows.glsl"
+#include "lib/edge_tokens.glsl"
 
 // State of this subgroup.
 fragment_c result[HALVES * CHANNEL_SETS * 2u]; // [half][set][a]: channels 32 set + 4 g + 2 a and the next, rows 2 t and 2 t + 1
@@ -142,10 +141,6 @@ void start_rows() {
 }
 
 // --- softmax ----------------------------------------------------------------------------------------------------------
-
-bool row_is_empty(uint row) {
-    return mask_row_is_empty(push.mask, row_position(share.sequence, row), share.sequence.key_count);
-}
 
 vec2 finish_logits(uint h, vec2 x) {
     if ((LOGITS & OCTAVO_LOGITS_SOFTCAP) != 0u && push.softcap > 0.0) {
@@ -236,64 +231,7 @@ void exchange(uvec4 words[PARTS], out uvec4 weights[PARTS]) {
 
 // --- steps -------------------------------------------------------------------------------------------------------
 
-// A step of the share.
-struct step_place {
-    octavo_tile_range range;
-    uint range_index; // in the lists
-    uint step;        // of the range
-    uint page;
-};
-
-uint page_of(octavo_tile_range range, uint index) {
-    return lists[range.pages + min(index, range.count - 1u)];
-}
-
-// The next range from `index` on that is no window, in a share that has one.
-void enter_range(inout step_place place, uint index) {
-    do {
-        place.range = load_range(index);
-        index += 1u;
-    } while (place.range.kind == OCTAVO_RUN_WINDOW);
-    place.range_index = index - 1u;
-}
-
-// Step `step` of the share.
-step_place seek(uint step) {
-    step_place place;
-    place.range = share.range;
-    place.range_index = share.range_first; // a window comes last
-    while (step >= STEPS * place.range.count) {
-        step -= STEPS * place.range.count;
-        enter_range(place, place.range_index + 1u);
-    }
-    place.page = step < STEPS && place.range_index == share.range_first ? share.page : page_of(place.range, step / STEPS);
-    place.step = step;
-    return place;
-}
-
-// From step `step` of the share to the next one of this team.
-uint distance_after(uint step) {
-    return (step + 1u) % TURN != 0u ? 1u : (TEAMS - 1u) * TURN + 1u;
-}
-
-// Page of the step at a distance if that is of the same range, else some page.
-uint next_page(step_place place, uint distance) {
-    return page_of(place.range, (place.step + distance) / STEPS);
-}
-
-// This team's next step, whose page is `page`; if it has none, some step, of which loads are harmless.
-void advance(inout step_place place, uint distance, uint page, bool has_next) {
-    place.step += distance;
-    place.page = page;
-    if (has_next && place.step >= STEPS * place.range.count) {
-        do {
-            place.step -= STEPS * place.range.count;
-            enter_range(place, place.range_index + 1u);
-        } while (place.step >= STEPS * place.range.count);
-        place.page = page_of(place.range, place.step / STEPS);
-    }
-    place.step = has_next ? place.step : place.step % STEPS;
-}
+#include "lib/step_places.glsl"
 
 // --- a step of packed codes ---------------------------------------------------------------------------------------------
 
@@ -354,24 +292,6 @@ void load_values(uint page, uint m) {
     }
 }
 
-// The largest V scale of those that are finite; scales are not negative, and V has the high halves.
-float largest_scale(uvec4 scales) {
-    scales = mix(uvec4(0u), scales, lessThan(scales, uvec4(0x7c000000u)));
-    return unpackHalf2x16(max(max(scales.x, scales.y), max(scales.z, scales.w))).y;
-}
-
-// Which of four tokens are read from packed pages.
-uint packed_tokens(uint token_first) {
-    return mask_below(int(share.sequence.packed_end), token_first) & ~mask_below(int(share.sequence.packed_begin), token_first);
-}
-
-// Which of them a row sees.
-uint seen_tokens(uint row, uint token_first) {
-    const uint sees = row_is_empty(row) ? mask_empty_mode(push.mask) != 0u ? 15u : 0u
-                                        : mask_sees_four(push.mask, row_position(share.sequence, row), token_first);
-    return sees & packed_tokens(token_first);
-}
-
 // Hides what a row of half h does not see of four tokens; bit j of bad: the V of token j is not finite.
 void hide_tokens(uint h, uint token_first, uint bad, inout vec2 x[4]) {
     const uint even = seen_tokens(lane_row(h, 0u), token_first), odd = seen_tokens(lane_row(h, 1u), token_first);
@@ -380,19 +300,6 @@ void hide_tokens(uint h, uint token_first, uint bad, inout vec2 x[4]) {
     }
     const float not_a_number = uintBitsToFloat(0x7fc00000u);
     running_sum[h] += vec2((bad & even) != 0u ? not_a_number : 0.0, (bad & odd) != 0u ? not_a_number : 0.0);
-}
-
-// At the end of a list: scales beside the packed tokens may be anything, and those of tokens that some rows do not see.
-// Returns the tokens whose V is not finite.
-uint clear_scales(uint token_first, inout uvec4 scales) {
-    const uint packed = packed_tokens(token_first);
-    uint bad = 0u;
-    UNROLL for (uint j = 0u; j < 4u; ++j) {
-        const bool inside = (packed & (1u << j)) != 0u;
-        bad |= inside && scales[j] >= 0x7c000000u ? 1u << j : 0u;
-        scales[j] = !inside ? 0u : scales[j] >= 0x7c000000u ? scales[j] & 0xffffu : scales[j];
-    }
-    return bad;
 }
 
 // Token of fragment x of S^T in row g (b 0) or g + 8 (b 1): pairs are those of a word of V.
@@ -524,13 +431,14 @@ void walk_step(inout step_place place, uint distance, bool has_next) {
 void walk_share() {
     const uint steps = STEPS * share.tile_count;
     step_place place;
-    if (team * TURN < steps) { // the first codes are on their way while the query is made
-        place = seek(team * TURN);
+    turn = steps_of_turn();
+    if (team * turn < steps) { // the first codes are on their way while the query is made
+        place = seek(team * turn);
         load_keys(place.page, place.step % STEPS);
     }
     load_query_rows(share.sequence, share.tile);
     start_rows();
-    [[dont_unroll]] for (uint step = team * TURN; step < steps;) {
+    [[dont_unroll]] for (uint step = team * turn; step < steps;) {
         const uint distance = distance_after(step);
         walk_step(place, distance, step + distance < steps);
         step += distance;
@@ -564,7 +472,7 @@ void main() {
         barrier();
         walk_share();
         merge_teams();
-        if (share.tile.partial_count == 1u || arrive(share.tile, share.partial, share.tile_index)) {
+        if (share.tile.partial_count == 1u || arrive(share.tile, share.tile_index)) {
             if (share.tile.partial_count > 1u) {
                 merge_partials();
             }

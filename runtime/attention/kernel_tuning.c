@@ -86,17 +86,21 @@ static uint32_t core_count(const octavo_device_snapshot *snapshot) {
     return snapshot->core_count != 0u ? snapshot->core_count : row_of(snapshot)->cores;
 }
 
-/* STEP_REGISTERS of walk_matrix.comp: of keys and scales, values, results and scores of two quads of tokens. */
-static uint32_t matrix_step_registers(const octavo_packed_layout *layout) {
-    uint32_t key_words = (layout->key_dim_padded / 32u + 3u) / 4u * layout->key_bits;
-    uint32_t value_sets = layout->value_dim_padded / 32u;
-    return 8u * (key_words + 1u) + 12u * value_sets + 8u * (value_sets + 2u);
+static uint32_t matrix_halves(uint32_t rows) {
+    return rows > 8u ? 2u : 1u;
 }
 
-/* SETS of walk_matrix.comp for up to eight rows: the quads of tokens that a lane takes at once. */
-static uint32_t matrix_sets(const octavo_packed_layout *layout) {
+/* STEP_REGISTERS of walk_matrix.comp: of keys and scales, values, results and scores of two quads of tokens. */
+static uint32_t matrix_step_registers(const octavo_packed_layout *layout, uint32_t rows) {
+    uint32_t key_words = (layout->key_dim_padded / 32u + 3u) / 4u * layout->key_bits;
+    uint32_t value_sets = layout->value_dim_padded / 32u;
+    return 8u * (key_words + 1u) + 12u * value_sets + 8u * (value_sets + 2u) * matrix_halves(rows);
+}
+
+/* SETS of walk_matrix.comp: the quads of tokens that a lane takes at once. */
+static uint32_t matrix_sets(const octavo_packed_layout *layout, uint32_t rows) {
     if (layout->key_bits == 16u || layout->value_bits == 16u) return 1u;
-    return matrix_step_registers(layout) > 180u ? 1u : 2u;
+    return matrix_step_registers(layout, rows) > 180u ? 1u : 2u;
 }
 
 /* A subgroup alone takes four clocks for an instruction, a core issues four in each: the more are resident, the better,
@@ -106,19 +110,19 @@ static uint32_t matrix_sets(const octavo_packed_layout *layout) {
 static uint32_t matrix_teams(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape, uint32_t rows) {
     const octavo_packed_layout *layout = shape->layout;
     uint64_t tiles = shape->cached_tokens / OCTAVO_TILE_TOKENS * layout->kv_heads;
-    if (rows > 4u || matrix_sets(layout) < 2u || tiles < (uint64_t)MATRIX_LONG_TILES * core_count(snapshot))
+    if (rows > 4u || matrix_sets(layout, rows) < 2u || tiles < (uint64_t)MATRIX_LONG_TILES * core_count(snapshot))
         return MATRIX_TEAMS;
-    uint32_t teams = CORE_REGISTERS / (matrix_step_registers(layout) + MATRIX_OTHER_REGISTERS);
+    uint32_t teams = CORE_REGISTERS / (matrix_step_registers(layout, rows) + MATRIX_OTHER_REGISTERS);
     return teams < MATRIX_TEAMS_MAX ? teams : MATRIX_TEAMS_MAX;
 }
 
 /* The same for walk_matrix.comp. */
 static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                     const octavo_kernel_tuning *tuning) {
-    uint32_t teams = tuning->lanes / 32u, halves = tuning->rows > 8u ? 2u : 1u;
+    uint32_t teams = tuning->lanes / 32u, halves = matrix_halves(tuning->rows);
     uint32_t pad = layout->key_dim_padded, key_steps = (pad / 32u + 3u) / 4u * 8u;
     uint32_t widest = pad > layout->value_dim_padded ? pad : layout->value_dim_padded;
-    uint32_t sets = halves > 1u ? 1u : matrix_sets(layout);
+    uint32_t sets = matrix_sets(layout, tuning->rows);
     uint32_t words = halves * (key_steps * 64u + teams * sets * 144u); /* queries, weights */
     uint32_t merged = tuning->rows * teams;
     uint32_t staged = merged > 64u ? 1u : merged > 8u ? 2u : 4u; /* sets of 32 channels */

@@ -20,16 +20,28 @@ void join_workgroups() {
 #endif
 }
 
-// Leaves this workgroup's partial result; true in the workgroup that brought the last one of the tile.
-bool arrive(octavo_query_tile tile, uint partial, uint tile_index) {
+void leave_output(uint partial, uint row, uint channel, float x) {
+    scratch[push.output_offset + partial_row(partial, row) * VALUE_PAD + channel] = floatBitsToUint(x);
+}
+
+void leave_sum(uint partial, uint row, float largest, float sum) {
+    const uint at = push.sum_offset + 2u * partial_row(partial, row);
+    scratch[at] = floatBitsToUint(largest);
+    scratch[at + 1u] = floatBitsToUint(sum);
+}
+
+// This workgroup's partial result, of rows[], row_max[] and row_sum[].
+void leave_rows(octavo_query_tile tile, uint partial) {
     [[dont_unroll]] for (uint i = lane; i < tile.row_count * VALUE_PAD; i += gl_WorkGroupSize.x) {
-        scratch[push.output_offset + partial_row(partial, 0u) * VALUE_PAD + i] = floatBitsToUint(rows[i]);
+        leave_output(partial, 0u, i, rows[i]);
     }
     for (uint r = lane; r < tile.row_count; r += gl_WorkGroupSize.x) {
-        const uint at = push.sum_offset + 2u * partial_row(partial, r);
-        scratch[at] = floatBitsToUint(row_max[r]);
-        scratch[at + 1u] = floatBitsToUint(row_sum[r]);
+        leave_sum(partial, r, row_max[r], row_sum[r]);
     }
+}
+
+// This workgroup has left its partial result: true in the workgroup that left the last one of the tile.
+bool arrive(octavo_query_tile tile, uint tile_index) {
     join_workgroups();
     if (lane == 0u) {
         const uint at = push.arrival_offset + tile_index * push.head_count + head;

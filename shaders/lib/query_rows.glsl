@@ -5,18 +5,25 @@
 #ifndef OCTAVO_QUERY_ROWS_GLSL
 #define OCTAVO_QUERY_ROWS_GLSL
 
-void read_row(octavo_sequence_record sequence, uint r, bool exists, out float x[ROW_REGISTERS_MAX]) {
-    const uint element = OCTAVO_ATTENTION_QUERY_ELEMENT(push.flags);
-    const uint row = exists ? r : 0u; // a load behind a condition would wait for the one before
-    const uint first = row_token[row] * push.query_token_stride + row_head[row] * push.query_head_stride;
-    uint words[ROW_REGISTERS_MAX];
+// First element of row r, or of row 0 where that is not there: a load behind a condition would wait for the one before.
+uint row_place(octavo_query_tile tile, uint r) {
+    const uint row = r < tile.row_count ? r : 0u;
+    return row_token[row] * push.query_token_stride + row_head[row] * push.query_head_stride;
+}
+
+void load_row(octavo_query_tile tile, uint r, out uint words[ROW_REGISTERS_MAX]) {
+    const uint element = OCTAVO_ATTENTION_QUERY_ELEMENT(push.flags), first = row_place(tile, r);
     UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
         words[k] = queries[element_word(element, first + min(32u * k + lane_in_subgroup(), push.key_dim - 1u))];
     }
+}
+
+void read_row(octavo_query_tile tile, uint r, uint words[ROW_REGISTERS_MAX], out float x[ROW_REGISTERS_MAX]) {
+    const uint element = OCTAVO_ATTENTION_QUERY_ELEMENT(push.flags), first = row_place(tile, r);
     UNROLL for (uint k = 0u; k < KEY_PAD / 32u; ++k) {
         const uint channel = 32u * k + lane_in_subgroup();
         const float value = element_value(element, first + channel, words[k]);
-        x[k] = exists && channel < push.key_dim ? value : 0.0;
+        x[k] = r < tile.row_count && channel < push.key_dim ? value : 0.0;
     }
 }
 
@@ -91,13 +98,18 @@ void clear_row(uint r) {
 // Rows have their places. Ends with fragments, means, scales and offsets visible to all lanes; a row that is not there is 0.
 void load_query_rows(octavo_sequence_record sequence, octavo_query_tile tile) {
     const uint flags = sequence.record_flags;
+    uint next[ROW_REGISTERS_MAX]; // a row on its way
+    load_row(tile, team, next);
     [[dont_unroll]] for (uint r = team; r < 8u * HALVES; r += TEAMS) {
         if (r >= ROWS) {
             clear_row(r);
             continue;
         }
         float x[ROW_REGISTERS_MAX], mean = 0.0;
-        read_row(sequence, r, r < tile.row_count, x);
+        read_row(tile, r, next, x);
+        if (HALVES > 1u) {
+            load_row(tile, r + TEAMS, next);
+        }
         if ((flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
             mean = dot_mean(sequence, x);
         }

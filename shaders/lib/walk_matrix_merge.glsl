@@ -2,9 +2,11 @@
 #ifndef OCTAVO_WALK_MATRIX_MERGE_GLSL
 #define OCTAVO_WALK_MATRIX_MERGE_GLSL
 #include "arrivals.glsl"
+#include "merge_unit.glsl"
 
-// The teams' results into rows[], row_max[], row_sum[].
+// The teams' results into rows[], row_max[], row_sum[]; into scratch memory where other workgroups have parts of the tile.
 void merge_teams() {
+    const bool whole = share.tile.partial_count == 1u;
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
         const vec2 sum = vec2(column_sum(running_sum[h].x), column_sum(running_sum[h].y)) * value_reference;
         UNROLL for (uint odd = 0u; odd < 2u; ++odd) {
@@ -33,8 +35,12 @@ void merge_teams() {
         UNROLL for (uint i = 0u; i < TEAMS; ++i) {
             sum += team_sum[i * ROWS + lane] * exp2(team_max[i * ROWS + lane] - largest);
         }
-        row_max[lane] = largest;
-        row_sum[lane] = sum;
+        if (whole) {
+            row_max[lane] = largest;
+            row_sum[lane] = sum;
+        } else if (lane < share.tile.row_count) {
+            leave_sum(share.partial, lane, largest, sum);
+        }
     }
     UNROLL for (uint first = 0u; first < CHANNEL_SETS; first += STAGE_SETS) {
         UNROLL for (uint s = first; s < min(first + STAGE_SETS, CHANNEL_SETS); ++s) {
@@ -60,52 +66,22 @@ void merge_teams() {
                 UNROLL for (uint k = 0u; k < TEAMS; ++k) {
                     sum += stage[k * (ROWS * STAGE_SETS * 32u) + i];
                 }
-                rows[row * VALUE_PAD + channel] = sum;
+                if (whole) {
+                    rows[row * VALUE_PAD + channel] = sum;
+                } else if (row < share.tile.row_count) {
+                    leave_output(share.partial, row, channel, sum);
+                }
             }
         }
         barrier();
     }
 }
-
-// All partial results of the tile into rows[], row_max[], row_sum[], in the order of their numbers; a team takes a row of
-// sums at a time, a lane four channels of a row.
+// All partial results of the tile into rows[], row_max[], row_sum[], in the order of their numbers.
 void merge_partials() {
-    const uint stride = push.head_count * ROWS, first_row = partial_row(share.tile.partial_first, 0u);
-    [[dont_unroll]] for (uint r = team; r < share.tile.row_count; r += TEAMS) {
-        float largest = UNSEEN, sum = 0.0;
-        [[dont_unroll]] for (uint first = 0u; first < share.tile.partial_count; first += 32u) {
-            const uint p = first + lane_in_subgroup(), at = push.sum_offset + 2u * (first_row + r + min(p, share.tile.partial_count - 1u) * stride);
-            const float own = uintBitsToFloat(scratch[at]), own_sum = p < share.tile.partial_count ? uintBitsToFloat(scratch[at + 1u]) : 0.0;
-            const float new_max = max(largest, subgroup_max(own));
-            sum = sum * exp2(largest - new_max) + subgroup_sum(own_sum * exp2(own - new_max));
-            largest = new_max;
-        }
-        if (lane_in_subgroup() == 0u) {
-            row_max[r] = largest;
-            row_sum[r] = sum;
-        }
-    }
-    barrier();
-    [[dont_unroll]] for (uint i = lane; i < share.tile.row_count * (VALUE_PAD / 4u); i += gl_WorkGroupSize.x) {
-        const uint r = i / (VALUE_PAD / 4u), sum_at = push.sum_offset + 2u * (first_row + r);
-        const uint output_at = (push.output_offset + (first_row + r) * VALUE_PAD) / 4u + i % (VALUE_PAD / 4u);
-        const float largest = row_max[r];
-        vec4 x = vec4(0.0);
-        [[dont_unroll]] for (uint first = 0u; first < share.tile.partial_count; first += 8u) {
-            vec4 values[8]; // loads first, so that they overlap
-            float maxima[8];
-            UNROLL for (uint j = 0u; j < 8u; ++j) {
-                const uint p = min(first + j, share.tile.partial_count - 1u) * stride;
-                values[j] = scratch4[output_at + p * (VALUE_PAD / 4u)];
-                maxima[j] = uintBitsToFloat(scratch[sum_at + 2u * p]);
-            }
-            UNROLL for (uint j = 0u; j < 8u; ++j) {
-                x += first + j < share.tile.partial_count ? exp2(maxima[j] - largest) * values[j] : vec4(0.0);
-            }
-        }
-        UNROLL for (uint c = 0u; c < 4u; ++c) {
-            rows[4u * i + c] = x[c];
-        }
+    [[dont_unroll]] for (uint unit = lane; unit < share.tile.row_count * (VALUE_PAD / 4u); unit += gl_WorkGroupSize.x) {
+        float largest, sum;
+        const vec4 x = merge_unit(share.tile, unit, 0u, 1u, largest, sum);
+        store_unit(unit, x, largest, sum);
     }
     barrier();
 }

@@ -2,6 +2,7 @@
 #ifndef OCTAVO_WALK_MERGE_GLSL
 #define OCTAVO_WALK_MERGE_GLSL
 #include "arrivals.glsl"
+#include "merge_unit.glsl"
 #include "team_sums.glsl"
 
 // The teams' results into the first one's place in rows[] and row_max[], row_sum[].
@@ -22,52 +23,6 @@ void merge_teams() {
 // Units of four channels of a row; where lanes are left, groups of them take partial results in turn.
 const uint UNITS = ROWS * VALUE_PAD / 4u;
 const uint MERGE_GROUPS = GROUP_LANES > UNITS ? GROUP_LANES / UNITS : 1u;
-const uint AT_ONCE = 8u; // loads first, so that they overlap
-
-// Partial results group, group + MERGE_GROUPS, .. of a unit: their sum relative to 2^largest.
-vec4 merge_unit(uint unit, uint group, out float largest, out float sum) {
-    const uint row = unit / (VALUE_PAD / 4u), stride = push.head_count * ROWS, first_row = partial_row(tile.partial_first, row);
-    const uint sum_at = push.sum_offset + 2u * first_row;
-    const uint output_at = (push.output_offset + first_row * VALUE_PAD) / 4u + unit % (VALUE_PAD / 4u);
-    vec4 x = vec4(0.0);
-    largest = UNSEEN;
-    sum = 0.0;
-    [[dont_unroll]] for (uint first = group; first < tile.partial_count; first += AT_ONCE * MERGE_GROUPS) {
-        vec4 values[AT_ONCE];
-        float maxima[AT_ONCE], sums[AT_ONCE];
-        [[unroll]] for (uint j = 0u; j < AT_ONCE; ++j) {
-            const uint p = min(first + j * MERGE_GROUPS, tile.partial_count - 1u) * stride;
-            values[j] = scratch4[output_at + p * (VALUE_PAD / 4u)];
-            maxima[j] = uintBitsToFloat(scratch[sum_at + 2u * p]);
-            sums[j] = uintBitsToFloat(scratch[sum_at + 2u * p + 1u]);
-        }
-        float new_max = largest;
-        [[unroll]] for (uint j = 0u; j < AT_ONCE; ++j) {
-            new_max = max(new_max, maxima[j]); // a last one again changes nothing
-        }
-        const float correction = exp2(largest - new_max);
-        x *= correction;
-        sum *= correction;
-        largest = new_max;
-        [[unroll]] for (uint j = 0u; j < AT_ONCE; ++j) {
-            const bool exists = first + j * MERGE_GROUPS < tile.partial_count;
-            const float factor = exp2(maxima[j] - largest);
-            x += exists ? factor * values[j] : vec4(0.0);
-            sum += exists ? factor * sums[j] : 0.0;
-        }
-    }
-    return x;
-}
-
-void store_unit(uint unit, vec4 x, float largest, float sum) {
-    [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-        rows[4u * unit + c] = x[c];
-    }
-    if (unit % (VALUE_PAD / 4u) == 0u) {
-        row_max[unit / (VALUE_PAD / 4u)] = largest;
-        row_sum[unit / (VALUE_PAD / 4u)] = sum;
-    }
-}
 
 // All partial results of the tile into rows[], row_max[], row_sum[]; the order of their sums is always the same.
 void merge_partials() {
@@ -75,13 +30,13 @@ void merge_partials() {
     const uint units = tile.row_count * (VALUE_PAD / 4u);
     if (MERGE_GROUPS == 1u) {
         [[dont_unroll]] for (uint unit = lane; unit < units; unit += GROUP_LANES) {
-            const vec4 x = merge_unit(unit, 0u, largest, sum);
+            const vec4 x = merge_unit(tile, unit, 0u, 1u, largest, sum);
             store_unit(unit, x, largest, sum);
         }
     } else {
         const uint unit = lane % UNITS, group = lane / UNITS;
         if (unit < units && group < MERGE_GROUPS) {
-            const vec4 x = merge_unit(unit, group, largest, sum);
+            const vec4 x = merge_unit(tile, unit, group, MERGE_GROUPS, largest, sum);
             shared_logits[group * UNITS + unit] = floatBitsToUint(x);
             if (unit % (VALUE_PAD / 4u) == 0u) {
                 shared_logit_max[group * ROWS + unit / (VALUE_PAD / 4u)].xy = vec2(largest, sum);
@@ -126,7 +81,10 @@ void finish_tile() {
 // What this workgroup found in its share, all its teams.
 void finish_share(uint partial, uint tile_index) {
     merge_teams();
-    if (tile.partial_count == 1u || arrive(tile, partial, tile_index)) {
+    if (tile.partial_count > 1u) {
+        leave_rows(tile, partial);
+    }
+    if (tile.partial_count == 1u || arrive(tile, tile_index)) {
         if (tile.partial_count > 1u) {
             merge_partials();
         }
