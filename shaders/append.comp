@@ -4,8 +4,9 @@
 // K or V. Each word of a page is written by one invocation of one workgroup: two sequences never share a writable page, two
 // entries never share a group. Only the word with a token's two scales has two writers, each with bits of its own.
 //
-// 8 rows (tokens) are worked on at a time, by 16 lanes each: of codes, row r takes the tokens at 4 r .. 4 r + 3 of the group
-// one after the other, so that a lane gathers their codes as the four bytes of a word.
+// 8 rows (tokens) are worked on at a time, by 16 or 8 lanes each: of codes, row r takes the tokens at 4 r .. 4 r + 3 of the
+// group one after the other, so that a lane gathers their codes as the four bytes of a word. Fewer lanes with more channels
+// each exchange less: of the butterflies, only those between lanes are shuffles, and a sum of a row takes fewer of them.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
@@ -15,9 +16,10 @@
 #include "lib/page_layout.glsl"
 #include "lib/rotation_parts.glsl"
 
-layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in; // OCTAVO_APPEND_LANES
+layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in; // OCTAVO_APPEND_ROWS * ROW_LANES
 layout(constant_id = OCTAVO_SPEC_APPEND_ROLE) const uint ROLE = 0;
 layout(constant_id = OCTAVO_SPEC_APPEND_AHEAD) const uint LOADS_AHEAD = 1;
+layout(constant_id = OCTAVO_SPEC_APPEND_ROW_LANES) const uint ROW_LANES = 16; // or, of at most 128 channels, 8
 
 #ifdef OCTAVO_APPEND_PAIR
 layout(set = 0, binding = OCTAVO_APPEND_PAIR_VALUES, std430) readonly buffer value_words { uint value_tensor[]; };
@@ -30,13 +32,15 @@ layout(push_constant) uniform push_block { octavo_append_push push; };
 
 const uint BITS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_BITS : KEY_BITS;
 const uint CHANNELS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_PAD : KEY_PAD;
-const uint LANES = OCTAVO_APPEND_LANES;
-const uint ROWS = LANES / 16u;
-const uint OWN = CHANNELS / 16u; // channels of a lane: own, own + 16, ..
+const uint ROWS = OCTAVO_APPEND_ROWS;
+const uint LANES = ROWS * ROW_LANES;
+const uint CHAINS = 16u / ROW_LANES;    // of the 16 whose squares are summed first, neighbours that a lane has
+const uint OWN = CHANNELS / ROW_LANES;  // channels of a lane
 
 #include "lib/quantiser.glsl"
 
 const uint BIN_STRIDE = EDGES + 1u; // odd
+const uint OWN_BINS = EDGES / ROW_LANES;
 const uint COUNT_SHIFT = 22u;       // of a bin: sum of magnitudes, below 2^21, and their number above
 const uint GROUP_TOKENS = 4u * ROWS;
 const uint CODE_STRIDE = 17u * (CHANNELS / 32u); // gathered codes of a row
@@ -53,16 +57,22 @@ shared uint edges_below[EDGE_PLACES]; // how many edges are at or below a place
 shared float token_squares[GROUP_TOKENS], token_inverse[GROUP_TOKENS];
 shared int token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
 
-uint lane, row, own, head;
+uint lane, row, own, head; // lane `own` of row `row`
 uint page, first, count, source; // of the entry
 uint record_at, record_flags;
 bool of_values; // V
 uint dim, element, head_at, token_stride;
-float x[16];      // channel own + 16 i of the row
+float x[16];      // channel own_channel(i) of the row
 float next[16];   // of the token that comes next
 uint row_token_0, row_token_step; // row r has the token row_token_0 + r * row_token_step of the entry,
 bool row_is_there;                // this one, if there is such a token
-uint gathered[8]; // codes of four tokens, a byte each: of channel own + 32 i in its low half, of 16 further in its high one
+uint gathered[8]; // codes of four tokens, a byte each: of channel 32 (i / CHAINS) + CHAINS own + i % CHAINS in its low half,
+                  // of 16 further in its high one
+
+// Of x[i].
+uint own_channel(uint i) {
+    return 16u * (i / CHAINS) + CHAINS * own + i % CHAINS;
+}
 
 bool has_token(uint r) {
     return row_token_0 + r * row_token_step < count;
@@ -183,27 +193,33 @@ void place_edges() {
     }
 }
 
+// Whether the tensor has the channel of x[i]; CHANNELS is dim rounded up to whole 32.
+bool has_channel(uint i) {
+    return i + 2u * CHAINS < OWN || own_channel(i) < dim;
+}
+
 // Into next[]; 0 for what is not there.
 void load_row(uint token) {
-    const uint at = head_at + (source + token) * token_stride + own; // rows begin at whole words
+    const uint at = head_at + (source + token) * token_stride; // rows begin at whole words
     const bool is_there = token < count;
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
         next[i] = 0.0;
     }
     if (is_there && element == OCTAVO_ELEMENT_F32) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            next[i] = own + 16u * i < dim ? uintBitsToFloat(tensor_word(at + 16u * i)) : 0.0;
+            const uint channel = own_channel(i);
+            next[i] = has_channel(i) ? uintBitsToFloat(tensor_word(at + channel)) : 0.0;
         }
     } else if (is_there) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint channel = own + 16u * i;
-            next[i] = channel < dim ? element_value(element, own, tensor_word((at >> 1) + 8u * i)) : 0.0;
+            const uint channel = own_channel(i);
+            next[i] = has_channel(i) ? element_value(element, channel, tensor_word((at >> 1) + (channel >> 1))) : 0.0;
         }
     }
     if (is_there && (record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float centred = next[i] - records[record_at + head * CHANNELS + own + 16u * i];
-            next[i] = own + 16u * i < dim ? centred : 0.0;
+            precise float centred = next[i] - records[record_at + head * CHANNELS + own_channel(i)];
+            next[i] = has_channel(i) ? centred : 0.0;
         }
     }
 }
@@ -229,9 +245,9 @@ void transform_row() {
         sums[i] = 0.0;
     }
     [[dont_unroll]] for (uint j = 0u; j < CHANNELS; ++j) {
-        const float value = row_value(j / 16u, j % 16u);
+        const float value = row_value(j);
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float product = records[matrix + (own + 16u * i) * CHANNELS + j] * value;
+            precise float product = records[matrix + own_channel(i) * CHANNELS + j] * value;
             precise float sum = sums[i] + product;
             sums[i] = sum;
         }
@@ -240,6 +256,17 @@ void transform_row() {
         x[i] = sums[i];
     }
     row_barrier();
+}
+
+// Of chain CHAINS own + c of the 16.
+float chain_squares(const uint c) {
+    float sum = 0.0;
+    [[unroll]] for (uint i = c; i < OWN; i += CHAINS) {
+        precise float square = x[i] * x[i];
+        precise float more = sum + square;
+        sum = more;
+    }
+    return sum;
 }
 
 // The rows at token_0, token_0 + step, .. in the basis of the codes; returns the sum of squares of one's own, 1.
@@ -256,10 +283,10 @@ float find_row(uint token_0, uint step, uint token_after) {
     }
     float sum = 0.0;
     if (row_works()) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float square = x[i] * x[i];
-            precise float more = sum + square;
-            sum = more;
+        sum = chain_squares(0u);
+        if (CHAINS == 2u) {
+            precise float both = sum + chain_squares(1u);
+            sum = both;
         }
     }
     return row_sum(sum);
@@ -284,9 +311,9 @@ float scale_row(float squares) {
     return inverse;
 }
 
-// 5. Of step `own`, from the sums in the bins.
-uint own_key(uint bins_at) {
-    const uint all = rows[bins_at] + rows[bins_at + 1u], width = step_width(own);
+// 5. Of step j, from the sums in the bins.
+uint key_of_step(uint bins_at, uint j) {
+    const uint all = rows[bins_at] + rows[bins_at + 1u], width = step_width(j);
     uint inner = all & ((1u << COUNT_SHIFT) - 1u), levels = all >> COUNT_SHIFT;
     [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
         const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
@@ -294,15 +321,15 @@ uint own_key(uint bins_at) {
         inner += 2u * (above & ((1u << COUNT_SHIFT) - 1u));
         levels += 8u * t * (above >> COUNT_SHIFT);
     }
-    return step_key(float(inner), float(levels), own);
+    return step_key(float(inner), float(levels), j);
 }
 
 // 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
 // all above.
 uint choose_step() {
-    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * STEP_EDGES + 1u;
-    uint sum = 0u;
-    for (uint i = own; i < BIN_STRIDE; i += 16u) {
+    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * OWN_BINS + 1u;
+    uint sum = 0u, key = 0u;
+    for (uint i = own; i < BIN_STRIDE; i += ROW_LANES) {
         rows[bins_at + i] = 0u;
     }
     row_barrier();
@@ -315,19 +342,23 @@ uint choose_step() {
     }
     row_barrier();
     if (row_works()) {
-        [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
+        [[unroll]] for (uint t = 0u; t < OWN_BINS; ++t) {
             sum += rows[own_bins + t];
         }
     }
     sum = row_sum_above(sum);
     if (row_works()) {
-        [[unroll]] for (uint t = STEP_EDGES; t > 0u; --t) {
+        [[unroll]] for (uint t = OWN_BINS; t > 0u; --t) {
             sum += rows[own_bins + t - 1u];
             rows[own_bins + t - 1u] = sum;
         }
     }
     row_barrier();
-    const uint key = row_works() ? own_key(bins_at) : 0u;
+    if (row_works()) {
+        [[unroll]] for (uint j = 0u; j < OCTAVO_STEP_COUNT; j += ROW_LANES) {
+            key = max(key, key_of_step(bins_at, j + own));
+        }
+    }
     return 15u - (row_largest(key) & 15u);
 }
 
@@ -335,15 +366,16 @@ uint choose_step() {
 void find_codes(float factor, uint pass) {
     int inner = 0, levels = 0;
     if (row_works()) {
-        [[unroll]] for (uint i = 0u; i < OWN; i += 2u) {
+        [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
             uint codes[2];
             [[unroll]] for (uint n = 0u; n < 2u; ++n) {
-                codes[n] = code_of(x[i + n], factor);
+                const float t = x[CHAINS * (2u * (i / CHAINS) + n) + i % CHAINS];
+                codes[n] = code_of(t, factor);
                 const int level = 2 * int(codes[n]) + 1 - (1 << int(BITS));
-                inner += signed_magnitude(x[i + n]) * level;
+                inner += signed_magnitude(t) * level;
                 levels += level * level;
             }
-            gathered[i / 2u] |= (codes[0] | (codes[1] << 4)) << (8u * pass);
+            gathered[i] |= (codes[0] | (codes[1] << 4)) << (8u * pass);
         }
     }
     inner = row_sum(inner);
@@ -444,7 +476,7 @@ void store_values() {
 
 void store_codes() {
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
-        rows[gathered_place(row, i, own)] = gathered[i];
+        rows[gathered_place(row, i / CHAINS, CHAINS * own + i % CHAINS)] = gathered[i];
     }
     barrier();
     if (of_values) {
@@ -462,9 +494,9 @@ void store_codes() {
 void store_window(float squares, uint token) {
     publish_row();
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        const uint low = half_bits(x[i]), high = half_bits(row_value(i, own ^ 1u));
-        if (token < count && (own & 1u) == 0u) {
-            pool[window_at(token) + own / 2u + 8u * i] = is_not_finite(squares) ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
+        const uint channel = own_channel(i), low = half_bits(x[i]), high = half_bits(row_value(channel ^ 1u));
+        if (token < count && (channel & 1u) == 0u) {
+            pool[window_at(token) + channel / 2u] = is_not_finite(squares) ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
         }
     }
     row_barrier();
@@ -501,8 +533,8 @@ void write_rows(bool to_window, uint seed) {
 
 void main() {
     lane = find_lane();
-    row = lane / 16u;
-    own = lane % 16u;
+    row = lane / ROW_LANES;
+    own = lane % ROW_LANES;
     head = gl_WorkGroupID.y;
     of_values = ROLE == OCTAVO_APPEND_VALUES || (ROLE == OCTAVO_APPEND_BOTH && gl_WorkGroupID.z == 1u);
     const uint entry = gl_WorkGroupID.x * OCTAVO_APPEND_ENTRY_WORDS;

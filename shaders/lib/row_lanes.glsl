@@ -1,6 +1,7 @@
-// The 16 lanes of a row, side by side in one subgroup: what they know of each other goes by shuffles. The twin without
-// subgroup operations goes through shared memory, and all lanes of the workgroup make each call together. Both give the
-// same bits. Includer defines LANES, uint lane, row and own (lane / 16 and lane % 16), and bool row_is_there.
+// The ROW_LANES lanes of a row, side by side in one subgroup: what they know of each other goes by shuffles. The twin without
+// subgroup operations, of 16 lanes, goes through shared memory, and all lanes of the workgroup make each call together. Both
+// give the same bits. Includer defines ROW_LANES, LANES, uint lane, row and own (lane / ROW_LANES and lane % ROW_LANES), and
+// bool row_is_there.
 #ifndef OCTAVO_ROW_LANES_GLSL
 #define OCTAVO_ROW_LANES_GLSL
 
@@ -25,7 +26,7 @@ void row_barrier() {
 
 // Each lane plus its neighbour, then pairs plus pairs, ..
 float row_sum(float value) {
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
+    [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         precise float sum = value + subgroupShuffleXor(value, h);
         value = sum;
     }
@@ -33,14 +34,14 @@ float row_sum(float value) {
 }
 
 int row_sum(int value) {
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
+    [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         value += subgroupShuffleXor(value, h);
     }
     return value;
 }
 
 uint row_largest(uint value) {
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
+    [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         value = max(value, subgroupShuffleXor(value, h));
     }
     return value;
@@ -49,9 +50,9 @@ uint row_largest(uint value) {
 // Of the lanes above.
 uint row_sum_above(uint value) {
     uint sum = value;
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
+    [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         const uint other = subgroupShuffle(sum, min(gl_SubgroupInvocationID + h, gl_SubgroupSize - 1u));
-        sum += own + h < 16u ? other : 0u;
+        sum += own + h < ROW_LANES ? other : 0u;
     }
     return sum - value;
 }
