@@ -42,6 +42,9 @@ const uint OWN = CHANNELS / ROW_LANES;  // channels of a lane
 const uint BIN_STRIDE = EDGES + 1u; // odd
 const uint OWN_BINS = EDGES / ROW_LANES;
 const uint COUNT_SHIFT = 22u;       // of a bin: sum of magnitudes, below 2^21, and their number above
+const uint COUNT_ONE = 1u << COUNT_SHIFT;
+const uint COUNT_PLACE = COUNT_ONE >> OCTAVO_EDGE_SHIFT; // what a one in the number adds to a place
+const uint LAST_PLACE = COUNT_PLACE + EDGE_PLACES - 1u;
 const uint GROUP_TOKENS = 4u * ROWS;
 const uint CODE_STRIDE = 17u * (CHANNELS / 32u); // gathered codes of a row
 #ifdef OCTAVO_SUBGROUP
@@ -55,7 +58,7 @@ const uint BINS_AT = CHANNELS + OWN;
 shared uint rows[ROWS * ROW_STRIDE];
 shared uint edges_below[EDGE_PLACES]; // how many edges are at or below a place
 shared float token_squares[GROUP_TOKENS], token_inverse[GROUP_TOKENS];
-shared int token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
+shared float token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
 
 uint lane, row, own, head; // lane `own` of row `row`
 uint page, first, count, source; // of the entry
@@ -292,7 +295,7 @@ float find_row(uint token_0, uint step, uint token_after) {
     return row_sum(sum);
 }
 
-// 2., 3. x becomes t, 0 for a special row.
+// 2., 3. x becomes t; of a special row what it may, 0 is returned.
 float scale_row(float squares) {
     if (!row_works()) {
         return 0.0;
@@ -303,79 +306,85 @@ float scale_row(float squares) {
         precise float scaled = x[i] * factor;
         x[i] = scaled;
     }
-    if (special) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            x[i] = 0.0;
-        }
-    }
     return inverse;
 }
 
-// 5. Of step j, from the sums in the bins.
-uint key_of_step(uint bins_at, uint j) {
-    const uint all = rows[bins_at] + rows[bins_at + 1u], width = step_width(j);
-    uint inner = all & ((1u << COUNT_SHIFT) - 1u), levels = all >> COUNT_SHIFT;
+// 5. Of step j, from the sums in the bins and the sum of all magnitudes.
+uint key_of_step(uint bins_at, uint magnitudes, uint j) {
+    const uint width = step_width(j);
+    uint inner = magnitudes, levels = CHANNELS;
     [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
         const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
         const uint above = rows[bins_at + edges_below[place]];
-        inner += 2u * (above & ((1u << COUNT_SHIFT) - 1u));
+        inner += 2u * (above & (COUNT_ONE - 1u));
         levels += 8u * t * (above >> COUNT_SHIFT);
     }
     return step_key(float(inner), float(levels), j);
 }
 
 // 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
-// all above.
+// all above. Below the first edge nothing is counted: all are there in the sum of the magnitudes. That is a third of them,
+// which would wait for each other to add to one bin.
 uint choose_step() {
     const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * OWN_BINS + 1u;
-    uint sum = 0u, key = 0u;
-    for (uint i = own; i < BIN_STRIDE; i += ROW_LANES) {
-        rows[bins_at + i] = 0u;
-    }
-    row_barrier();
-    if (row_is_there) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint bits = magnitude_bits(x[i]);
-            const uint place = (bits >> OCTAVO_EDGE_SHIFT) - (MAGNITUDE_BITS >> OCTAVO_EDGE_SHIFT);
-            atomicAdd(rows[bins_at + edges_below[min(place, EDGE_PLACES - 1u)]], bits - MAGNITUDE_BITS + (1u << COUNT_SHIFT));
-        }
+    uint sum = 0u, magnitudes = 0u, key = 0u;
+    [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
+        rows[own_bins + i] = 0u;
     }
     row_barrier();
     if (row_works()) {
-        [[unroll]] for (uint t = 0u; t < OWN_BINS; ++t) {
-            sum += rows[own_bins + t];
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            const uint counted = magnitude_bits(x[i]) - (MAGNITUDE_BITS - COUNT_ONE);
+            const uint below = edges_below[min(counted >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
+            magnitudes += counted;
+            if (below != 0u) {
+                atomicAdd(rows[bins_at + below], counted);
+            }
+        }
+    }
+    magnitudes = row_sum(magnitudes - OWN * COUNT_ONE);
+    row_barrier();
+    if (row_works()) {
+        [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
+            sum += rows[own_bins + i];
         }
     }
     sum = row_sum_above(sum);
     if (row_works()) {
-        [[unroll]] for (uint t = OWN_BINS; t > 0u; --t) {
-            sum += rows[own_bins + t - 1u];
-            rows[own_bins + t - 1u] = sum;
+        [[unroll]] for (uint i = OWN_BINS; i > 0u; --i) {
+            sum += rows[own_bins + i - 1u];
+            rows[own_bins + i - 1u] = sum;
         }
     }
     row_barrier();
     if (row_works()) {
         [[unroll]] for (uint j = 0u; j < OCTAVO_STEP_COUNT; j += ROW_LANES) {
-            key = max(key, key_of_step(bins_at, j + own));
+            key = max(key, key_of_step(bins_at, magnitudes, j + own));
         }
     }
     return 15u - (row_largest(key) & 15u);
 }
 
-// 6. Of the token that is byte `pass` of the row's words.
-void find_codes(float factor, uint pass) {
-    int inner = 0, levels = 0;
+// 6. Of the token that is byte `pass` of the row's words. The sums of levels are of halves and quarters below 2^24 of them:
+// exact.
+void find_codes(float factor, bool special, uint pass) {
+    float inner = 0.0, levels = 0.0;
     if (row_works()) {
         [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
-            uint codes[2];
+            float codes[2];
             [[unroll]] for (uint n = 0u; n < 2u; ++n) {
                 const float t = x[CHAINS * (2u * (i / CHAINS) + n) + i % CHAINS];
                 codes[n] = code_of(t, factor);
-                const int level = 2 * int(codes[n]) + 1 - (1 << int(BITS));
-                inner += signed_magnitude(t) * level;
-                levels += level * level;
+                const float level = codes[n] - 0.5 * float(LARGEST_CODE);
+                inner = fma(signed_magnitude(t), level, inner);
+                levels = fma(level, level, levels);
             }
-            gathered[i] |= (codes[0] | (codes[1] << 4)) << (8u * pass);
+            const uint pair = special ? MIDDLE_CODE * 0x11u : whole_bits(fma(codes[1], 16.0, codes[0]));
+            gathered[i] = (gathered[i] >> 8) | (pair << 24);
+        }
+    } else {
+        [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+            gathered[i] >>= 8;
         }
     }
     inner = row_sum(inner);
@@ -397,14 +406,14 @@ void gather_codes(float squares, uint pass) {
         token_squares[place] = squares;
         token_inverse[place] = inverse;
     }
-    find_codes(factor, pass);
+    find_codes(factor, inverse == 0.0, pass);
     row_barrier();
 }
 
 // 7. Of the token at `place` of the group.
 uint find_scale(uint place) {
     const float squares = token_squares[place], inverse = token_inverse[place];
-    const float inner = float(token_inner[place]) * (0.5 / OCTAVO_MAGNITUDE_ONE), levels = 0.25 * float(token_levels[place]);
+    const float inner = token_inner[place] * (1.0 / OCTAVO_MAGNITUDE_ONE), levels = token_levels[place];
     precise float numerator = of_values ? inner : squares * inverse;
     precise float denominator = of_values ? inverse * levels : inner;
     return is_not_finite(squares) ? OCTAVO_SCALE_NAN : inverse == 0.0 ? 0u : half_quotient(numerator, denominator);
@@ -474,9 +483,10 @@ void store_values() {
     }
 }
 
-void store_codes() {
+// gathered_shift: brings the last token's codes, which are on top, to their byte.
+void store_codes(uint gathered_shift) {
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
-        rows[gathered_place(row, i / CHAINS, CHAINS * own + i % CHAINS)] = gathered[i];
+        rows[gathered_place(row, i / CHAINS, CHAINS * own + i % CHAINS)] = gathered[i] >> gathered_shift;
     }
     barrier();
     if (of_values) {
@@ -527,7 +537,7 @@ void write_rows(bool to_window, uint seed) {
         }
     }
     if (!to_window) {
-        store_codes();
+        store_codes(8u * (4u - pass_end));
     }
 }
 

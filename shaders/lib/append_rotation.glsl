@@ -61,7 +61,7 @@ void mix_lanes() {
         mix_own(1u);
     }
     [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
-        const float side = (own & h) == 0u ? 1.0 : -1.0;
+        const float side = uintBitsToFloat(0x3f800000u | ((own * (0x80000000u / h)) & 0x80000000u)); // 1 or, where own & h, -1
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
             precise float mixed = fma(x[i], side, subgroupShuffleXor(x[i], h)); // the product is exact
             x[i] = mixed;

@@ -33,7 +33,7 @@ float row_sum(float value) {
     return value;
 }
 
-int row_sum(int value) {
+uint row_sum(uint value) {
     [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         value += subgroupShuffleXor(value, h);
     }
@@ -47,14 +47,15 @@ uint row_largest(uint value) {
     return value;
 }
 
-// Of the lanes above.
+// Of the lanes above: of the pairs, fours, .. that a lane's own is below.
 uint row_sum_above(uint value) {
-    uint sum = value;
+    uint above = 0u;
     [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
-        const uint other = subgroupShuffle(sum, min(gl_SubgroupInvocationID + h, gl_SubgroupSize - 1u));
-        sum += own + h < ROW_LANES ? other : 0u;
+        const uint other = subgroupShuffleXor(value, h);
+        above += (own & h) == 0u ? other : 0u;
+        value += other;
     }
-    return sum - value;
+    return above;
 }
 #else
 shared uvec4 lane_words[LANES / 4u];
@@ -98,11 +99,11 @@ float row_sum(float value) {
     return sum;
 }
 
-int row_sum(int value) {
-    int sum = 0;
-    share_words(uint(value));
+uint row_sum(uint value) {
+    uint sum = 0u;
+    share_words(value);
     [[dont_unroll]] for (uint i = 0u; i < (row_works() ? 4u : 0u); ++i) {
-        const ivec4 four = ivec4(lane_words[4u * row + i]);
+        const uvec4 four = lane_words[4u * row + i];
         sum += four.x + four.y + four.z + four.w;
     }
     return sum;
