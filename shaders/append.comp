@@ -97,9 +97,9 @@ void read_entry(uint entry) {
     head_at = head * (of_values ? push.value_head_stride : push.key_head_stride);
 }
 
-uint tensor_word(uint at) {
+uint tensor_word(bool from_pair, uint at) {
 #ifdef OCTAVO_APPEND_PAIR
-    if (of_values) {
+    if (from_pair) {
         return value_tensor[at];
     }
 #endif
@@ -110,7 +110,7 @@ uint tensor_word(uint at) {
 float tensor_value(uint token, uint channel) {
     const bool there = token < count && channel < dim;
     const uint at = there ? head_at + (source + token) * token_stride + channel : 0u;
-    const float value = element_value(element, at, tensor_word(element_word(element, at)));
+    const float value = element_value(element, at, tensor_word(of_values, element_word(element, at)));
     return there ? value : 0.0;
 }
 
@@ -184,15 +184,16 @@ void write_raw(bool to_window) {
 
 // --- codes --------------------------------------------------------------------------------------------------------------
 
+// The lanes of a row go from an edge to the next: some are far apart.
 void place_edges() {
-    for (uint i = lane; i < EDGES; i += LANES) {
-        const uint end = i + 1u < EDGES ? edge_place(i + 1u) : EDGE_PLACES;
-        [[dont_unroll]] for (uint at = edge_place(i); at < end; ++at) {
-            edges_below[at] = i + 1u;
-        }
-    }
     for (uint at = lane; at < edge_place(0u); at += LANES) {
         edges_below[at] = 0u;
+    }
+    for (uint i = row; i < EDGES; i += ROWS) {
+        const uint end = i + 1u < EDGES ? edge_place(i + 1u) : EDGE_PLACES;
+        [[dont_unroll]] for (uint at = edge_place(i) + own; at < end; at += ROW_LANES) {
+            edges_below[at] = i + 1u;
+        }
     }
 }
 
@@ -201,25 +202,35 @@ bool has_channel(uint i) {
     return i + 2u * CHAINS < OWN || own_channel(i) < dim;
 }
 
+// Into next[], a row that begins with element `at`: at a whole word. Which tensor is decided once for all its words.
+void load_words(const bool from_pair, uint at) {
+    if (element == OCTAVO_ELEMENT_F32) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            next[i] = has_channel(i) ? uintBitsToFloat(tensor_word(from_pair, at + own_channel(i))) : 0.0;
+        }
+        return;
+    }
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+        const uint channel = own_channel(i);
+        next[i] = has_channel(i) ? element_value(element, channel, tensor_word(from_pair, (at >> 1) + (channel >> 1))) : 0.0;
+    }
+}
+
 // Into next[]; 0 for what is not there.
 void load_row(uint token) {
-    const uint at = head_at + (source + token) * token_stride; // rows begin at whole words
-    const bool is_there = token < count;
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        next[i] = 0.0;
-    }
-    if (is_there && element == OCTAVO_ELEMENT_F32) {
+    const uint at = head_at + (source + token) * token_stride;
+    if (token >= count) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint channel = own_channel(i);
-            next[i] = has_channel(i) ? uintBitsToFloat(tensor_word(at + channel)) : 0.0;
+            next[i] = 0.0;
         }
-    } else if (is_there) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint channel = own_channel(i);
-            next[i] = has_channel(i) ? element_value(element, channel, tensor_word((at >> 1) + (channel >> 1))) : 0.0;
-        }
+        return;
     }
-    if (is_there && (record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
+    if (of_values) {
+        load_words(true, at);
+    } else {
+        load_words(false, at);
+    }
+    if ((record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
             precise float centred = next[i] - records[record_at + head * CHANNELS + own_channel(i)];
             next[i] = has_channel(i) ? centred : 0.0;
@@ -312,14 +323,14 @@ float scale_row(float squares) {
 // 5. Of step j, from the sums in the bins and the sum of all magnitudes.
 uint key_of_step(uint bins_at, uint magnitudes, uint j) {
     const uint width = step_width(j);
-    uint inner = magnitudes, levels = CHANNELS;
+    uint inner = 0u, levels = 0u;
     [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
         const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
         const uint above = rows[bins_at + edges_below[place]];
-        inner += 2u * (above & (COUNT_ONE - 1u));
-        levels += 8u * t * (above >> COUNT_SHIFT);
+        inner += above & (COUNT_ONE - 1u);
+        levels += t * (above >> COUNT_SHIFT);
     }
-    return step_key(float(inner), float(levels), j);
+    return step_key(float(magnitudes + 2u * inner), float(CHANNELS + 8u * levels), j);
 }
 
 // 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
@@ -367,7 +378,7 @@ uint choose_step() {
 
 // 6. Of the token that is byte `pass` of the row's words. The sums of levels are of halves and quarters below 2^24 of them:
 // exact.
-void find_codes(float factor, bool special, uint pass) {
+void find_codes(float squares, float inverse, float factor, uint pass) {
     float inner = 0.0, levels = 0.0;
     if (row_works()) {
         [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
@@ -379,7 +390,7 @@ void find_codes(float factor, bool special, uint pass) {
                 inner = fma(signed_magnitude(t), level, inner);
                 levels = fma(level, level, levels);
             }
-            const uint pair = special ? MIDDLE_CODE * 0x11u : whole_bits(fma(codes[1], 16.0, codes[0]));
+            const uint pair = inverse == 0.0 ? MIDDLE_CODE * 0x11u : whole_bits(fma(codes[1], 16.0, codes[0]));
             gathered[i] = (gathered[i] >> 8) | (pair << 24);
         }
     } else {
@@ -392,21 +403,18 @@ void find_codes(float factor, bool special, uint pass) {
         levels = row_sum(levels);
     }
     if (own == 0u) {
-        token_inner[4u * row + pass] = inner;
-        token_levels[4u * row + pass] = levels;
+        const uint place = 4u * row + pass;
+        token_squares[place] = squares;
+        token_inverse[place] = inverse;
+        token_inner[place] = inner;
+        token_levels[place] = levels;
     }
 }
 
 void gather_codes(float squares, uint pass) {
-    const uint place = 4u * row + pass;
     const float inverse = scale_row(squares);
-    const uint step = choose_step();
-    const float factor = inverse == 0.0 ? 0.0 : inverse_step(step) * (1.0 / OCTAVO_MAGNITUDE_ONE);
-    if (own == 0u) {
-        token_squares[place] = squares;
-        token_inverse[place] = inverse;
-    }
-    find_codes(factor, inverse == 0.0, pass);
+    const float factor = inverse_step(choose_step()) * (1.0 / OCTAVO_MAGNITUDE_ONE);
+    find_codes(squares, inverse, factor, pass);
     row_barrier();
 }
 
