@@ -390,7 +390,7 @@ void find_codes(float squares, float inverse, float factor, uint pass) {
                 inner = fma(signed_magnitude(t), level, inner);
                 levels = fma(level, level, levels);
             }
-            const uint pair = inverse == 0.0 ? MIDDLE_CODE * 0x11u : whole_bits(fma(codes[1], 16.0, codes[0]));
+            const uint pair = mix(whole_bits(fma(codes[1], 16.0, codes[0])), MIDDLE_CODE * 0x11u, inverse == 0.0);
             gathered[i] = (gathered[i] >> 8) | (pair << 24);
         }
     } else {
