@@ -511,10 +511,15 @@ void store_codes(uint gathered_shift) {
 // A row that is not finite is NaN in all channels, as its codes are.
 void store_window(float squares, uint token) {
     publish_row();
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        const uint channel = own_channel(i), low = half_bits(x[i]), high = half_bits(row_value(channel ^ 1u));
+    [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
+        const uint channel = own_channel(i);
+        float neighbour = x[i + CHAINS - 1u];
+        if (CHAINS == 1u) {
+            neighbour = row_value(channel ^ 1u);
+        }
+        const uint pair = half_bits(x[i]) | (half_bits(neighbour) << 16);
         if (token < count && (channel & 1u) == 0u) {
-            pool[window_at(token) + channel / 2u] = is_not_finite(squares) ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
+            pool[window_at(token) + channel / 2u] = is_not_finite(squares) ? OCTAVO_SCALE_NAN * 0x10001u : pair;
         }
     }
     row_barrier();

@@ -2,7 +2,8 @@
 
 #include "shader_modules.h"
 
-/* Lanes that append.comp has side by side on a row, in one subgroup. Fewer exchange less, and take more registers. */
+/* Lanes that append.comp has side by side on a row, in one subgroup. Fewer exchange less, and need more registers: they
+ * are for subgroups of 32, where 64 (Adreno) would run fewer of them at once, and for those that hold no more. */
 #define APPEND_ROW_LANES 16u
 #define APPEND_FEW_LANES 8u
 #define APPEND_FEW_LANES_CHANNELS 128u /* most, of a row of few lanes */
@@ -90,8 +91,7 @@ uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, u
 
 static uint32_t append_row_lanes(uint32_t subgroup_size, uint32_t channels) {
     bool few = subgroup_size == APPEND_FEW_LANES ||
-               (subgroup_size >= APPEND_MANY_REGISTERS && channels <= APPEND_FEW_LANES_CHANNELS &&
-                subgroup_size <= OCTAVO_APPEND_ROWS * APPEND_FEW_LANES);
+               (subgroup_size == APPEND_MANY_REGISTERS && channels <= APPEND_FEW_LANES_CHANNELS);
     return few ? APPEND_FEW_LANES : APPEND_ROW_LANES;
 }
 
