@@ -57,11 +57,9 @@ uint magnitude_bits(float t) {
     return floatBitsToUint(shifted);
 }
 
-// With its sign.
+// With its sign. Not by adding and subtracting a large number: SwiftShader takes that for nothing at all.
 float signed_magnitude(float t) {
-    precise float shifted = t + 12582912.0; // 1.5 * 2^23
-    precise float magnitude = shifted - 12582912.0;
-    return magnitude;
+    return roundEven(t);
 }
 
 // A whole number below 2^23 in the low bits.
