@@ -23,8 +23,10 @@ layout(constant_id = OCTAVO_SPEC_APPEND_ROW_LANES) const uint ROW_LANES = 16; //
 
 #ifdef OCTAVO_APPEND_PAIR
 layout(set = 0, binding = OCTAVO_APPEND_PAIR_VALUES, std430) readonly buffer value_words { uint value_tensor[]; };
+layout(set = 0, binding = OCTAVO_APPEND_PAIR_VALUES, std430) readonly buffer value_twos { uvec2 value_tensor_twos[]; };
 #endif
 layout(set = 0, binding = OCTAVO_APPEND_TENSOR, std430) readonly buffer tensor_words { uint tensor[]; };
+layout(set = 0, binding = OCTAVO_APPEND_TENSOR, std430) readonly buffer tensor_twos { uvec2 twos[]; };
 layout(set = 0, binding = OCTAVO_APPEND_RECORDS, std430) readonly buffer record_words { float records[]; };
 layout(set = 0, binding = OCTAVO_APPEND_LISTS, std430) readonly buffer list_words { uint lists[]; };
 layout(set = 0, binding = OCTAVO_APPEND_POOL, std430) buffer pool_words { uint pool[]; };
@@ -97,13 +99,22 @@ void read_entry(uint entry) {
     head_at = head * (of_values ? push.value_head_stride : push.key_head_stride);
 }
 
-uint tensor_word(bool from_pair, uint at) {
+uint tensor_word(bool values, uint at) {
 #ifdef OCTAVO_APPEND_PAIR
-    if (from_pair) {
+    if (values) {
         return value_tensor[at];
     }
 #endif
     return tensor[at];
+}
+
+uvec2 tensor_two(bool values, uint at) {
+#ifdef OCTAVO_APPEND_PAIR
+    if (values) {
+        return value_tensor_twos[at];
+    }
+#endif
+    return twos[at];
 }
 
 // 0 for what is not there.
@@ -202,17 +213,28 @@ bool has_channel(uint i) {
     return i + 2u * CHAINS < OWN || own_channel(i) < dim;
 }
 
-// Into next[], a row that begins with element `at`: at a whole word. Which tensor is decided once for all its words.
-void load_words(const bool from_pair, uint at) {
+// Into next[], a row that begins with element `at`: at a whole word. Neighbours that a lane has come by one load, if all rows
+// of f32 begin at even words. Which tensor is decided once for all.
+void load_words(const bool values, uint at) {
     if (element == OCTAVO_ELEMENT_F32) {
+        if (CHAINS == 2u && ((dim | token_stride | head_at) & 1u) == 0u) {
+            [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
+                const uvec2 two = has_channel(i) ? tensor_two(values, (at >> 1) + (own_channel(i) >> 1)) : uvec2(0u);
+                next[i] = uintBitsToFloat(two.x);
+                next[i + CHAINS - 1u] = uintBitsToFloat(two.y);
+            }
+            return;
+        }
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            next[i] = has_channel(i) ? uintBitsToFloat(tensor_word(from_pair, at + own_channel(i))) : 0.0;
+            next[i] = has_channel(i) ? uintBitsToFloat(tensor_word(values, at + own_channel(i))) : 0.0;
         }
         return;
     }
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        const uint channel = own_channel(i);
-        next[i] = has_channel(i) ? element_value(element, channel, tensor_word(from_pair, (at >> 1) + (channel >> 1))) : 0.0;
+    [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
+        const uint channel = own_channel(i), last = i + CHAINS - 1u;
+        const uint word = has_channel(i) ? tensor_word(values, (at >> 1) + (channel >> 1)) : 0u;
+        next[i] = element_value(element, channel, word);
+        next[last] = has_channel(last) ? element_value(element, own_channel(last), word) : 0.0;
     }
 }
 
