@@ -36,8 +36,8 @@ const uint BITS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_BITS : KEY_BITS;
 const uint CHANNELS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_PAD : KEY_PAD;
 const uint ROWS = OCTAVO_APPEND_ROWS;
 const uint LANES = ROWS * ROW_LANES;
-const uint CHAINS = 16u / ROW_LANES;    // of the 16 whose squares are summed first, neighbours that a lane has
-const uint OWN = CHANNELS / ROW_LANES;  // channels of a lane
+const uint CHAINS = 16u / ROW_LANES;   // of the 16 whose squares are summed first, neighbours that a lane has
+const uint OWN = CHANNELS / ROW_LANES; // channels of a lane
 
 #include "lib/quantiser.glsl"
 
@@ -216,10 +216,11 @@ bool has_channel(uint i) {
 // Into next[], a row that begins with element `at`: at a whole word. Neighbours that a lane has come by one load, if all rows
 // of f32 begin at even words. Which tensor is decided once for all.
 void load_words(const bool values, uint at) {
+    const uint two_at = (at + CHAINS * own) >> 1; // pair, or word of halves, of x[0]; those of x[CHAINS], .. are 8 apart
     if (element == OCTAVO_ELEMENT_F32) {
         if (CHAINS == 2u && ((dim | token_stride | head_at) & 1u) == 0u) {
             [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
-                const uvec2 two = has_channel(i) ? tensor_two(values, (at >> 1) + (own_channel(i) >> 1)) : uvec2(0u);
+                const uvec2 two = has_channel(i) ? tensor_two(values, two_at + 8u * (i / CHAINS)) : uvec2(0u);
                 next[i] = uintBitsToFloat(two.x);
                 next[i + CHAINS - 1u] = uintBitsToFloat(two.y);
             }
@@ -231,9 +232,9 @@ void load_words(const bool values, uint at) {
         return;
     }
     [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
-        const uint channel = own_channel(i), last = i + CHAINS - 1u;
-        const uint word = has_channel(i) ? tensor_word(values, (at >> 1) + (channel >> 1)) : 0u;
-        next[i] = element_value(element, channel, word);
+        const uint last = i + CHAINS - 1u;
+        const uint word = has_channel(i) ? tensor_word(values, two_at + 8u * (i / CHAINS)) : 0u;
+        next[i] = element_value(element, own_channel(i), word);
         next[last] = has_channel(last) ? element_value(element, own_channel(last), word) : 0.0;
     }
 }

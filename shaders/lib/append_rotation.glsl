@@ -61,7 +61,8 @@ void mix_lanes() {
         mix_own(1u);
     }
     [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
-        const float side = uintBitsToFloat(0x3f800000u | ((own * (0x80000000u / h)) & 0x80000000u)); // 1 or, where own & h, -1
+        // 1 or, where own & h, -1; made of bits, or compilers select between x[i] and -x[i] for each i
+        const float side = uintBitsToFloat(0x3f800000u | ((own * (0x80000000u / h)) & 0x80000000u));
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
             precise float mixed = fma(x[i], side, subgroupShuffleXor(x[i], h)); // the product is exact
             x[i] = mixed;
