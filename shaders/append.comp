@@ -4,8 +4,9 @@
 // K or V. Each word of a page is written by one invocation of one workgroup: two sequences never share a writable page, two
 // entries never share a group. Only the word with a token's two scales has two writers, each with bits of its own.
 //
-// 8 rows (tokens) are worked on at a time, by 16 lanes each: of codes, row r takes the tokens at 4 r .. 4 r + 3 of the group
-// one after the other, so that a lane gathers their codes as the four bytes of a word.
+// 8 rows (tokens) are worked on at a time, by 16 or 8 lanes each: of codes, row r takes the tokens at 4 r .. 4 r + 3 of the
+// group one after the other, so that a lane gathers their codes as the four bytes of a word. Fewer lanes with more channels
+// each exchange less: of the butterflies, only those between lanes are shuffles, and a sum of a row takes fewer of them.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
@@ -15,14 +16,17 @@
 #include "lib/page_layout.glsl"
 #include "lib/rotation_parts.glsl"
 
-layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in; // OCTAVO_APPEND_LANES
+layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in; // OCTAVO_APPEND_ROWS * ROW_LANES
 layout(constant_id = OCTAVO_SPEC_APPEND_ROLE) const uint ROLE = 0;
 layout(constant_id = OCTAVO_SPEC_APPEND_AHEAD) const uint LOADS_AHEAD = 1;
+layout(constant_id = OCTAVO_SPEC_APPEND_ROW_LANES) const uint ROW_LANES = 16; // or, of at most 128 channels, 8
 
 #ifdef OCTAVO_APPEND_PAIR
 layout(set = 0, binding = OCTAVO_APPEND_PAIR_VALUES, std430) readonly buffer value_words { uint value_tensor[]; };
+layout(set = 0, binding = OCTAVO_APPEND_PAIR_VALUES, std430) readonly buffer value_twos { uvec2 value_tensor_twos[]; };
 #endif
 layout(set = 0, binding = OCTAVO_APPEND_TENSOR, std430) readonly buffer tensor_words { uint tensor[]; };
+layout(set = 0, binding = OCTAVO_APPEND_TENSOR, std430) readonly buffer tensor_twos { uvec2 twos[]; };
 layout(set = 0, binding = OCTAVO_APPEND_RECORDS, std430) readonly buffer record_words { float records[]; };
 layout(set = 0, binding = OCTAVO_APPEND_LISTS, std430) readonly buffer list_words { uint lists[]; };
 layout(set = 0, binding = OCTAVO_APPEND_POOL, std430) buffer pool_words { uint pool[]; };
@@ -30,14 +34,19 @@ layout(push_constant) uniform push_block { octavo_append_push push; };
 
 const uint BITS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_BITS : KEY_BITS;
 const uint CHANNELS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_PAD : KEY_PAD;
-const uint LANES = OCTAVO_APPEND_LANES;
-const uint ROWS = LANES / 16u;
-const uint OWN = CHANNELS / 16u; // channels of a lane: own, own + 16, ..
+const uint ROWS = OCTAVO_APPEND_ROWS;
+const uint LANES = ROWS * ROW_LANES;
+const uint CHAINS = 16u / ROW_LANES;   // of the 16 whose squares are summed first, neighbours that a lane has
+const uint OWN = CHANNELS / ROW_LANES; // channels of a lane
 
 #include "lib/quantiser.glsl"
 
 const uint BIN_STRIDE = EDGES + 1u; // odd
+const uint OWN_BINS = EDGES / ROW_LANES;
 const uint COUNT_SHIFT = 22u;       // of a bin: sum of magnitudes, below 2^21, and their number above
+const uint COUNT_ONE = 1u << COUNT_SHIFT;
+const uint COUNT_PLACE = COUNT_ONE >> OCTAVO_EDGE_SHIFT; // what a one in the number adds to a place
+const uint LAST_PLACE = COUNT_PLACE + EDGE_PLACES - 1u;
 const uint GROUP_TOKENS = 4u * ROWS;
 const uint CODE_STRIDE = 17u * (CHANNELS / 32u); // gathered codes of a row
 #ifdef OCTAVO_SUBGROUP
@@ -51,18 +60,24 @@ const uint BINS_AT = CHANNELS + OWN;
 shared uint rows[ROWS * ROW_STRIDE];
 shared uint edges_below[EDGE_PLACES]; // how many edges are at or below a place
 shared float token_squares[GROUP_TOKENS], token_inverse[GROUP_TOKENS];
-shared int token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
+shared float token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
 
-uint lane, row, own, head;
+uint lane, row, own, head; // lane `own` of row `row`
 uint page, first, count, source; // of the entry
 uint record_at, record_flags;
 bool of_values; // V
 uint dim, element, head_at, token_stride;
-float x[16];      // channel own + 16 i of the row
+float x[16];      // channel own_channel(i) of the row
 float next[16];   // of the token that comes next
 uint row_token_0, row_token_step; // row r has the token row_token_0 + r * row_token_step of the entry,
 bool row_is_there;                // this one, if there is such a token
-uint gathered[8]; // codes of four tokens, a byte each: of channel own + 32 i in its low half, of 16 further in its high one
+uint gathered[8]; // codes of four tokens, a byte each: of channel 32 (i / CHAINS) + CHAINS own + i % CHAINS in its low half,
+                  // of 16 further in its high one
+
+// Of x[i].
+uint own_channel(uint i) {
+    return 16u * (i / CHAINS) + CHAINS * own + i % CHAINS;
+}
 
 bool has_token(uint r) {
     return row_token_0 + r * row_token_step < count;
@@ -84,20 +99,29 @@ void read_entry(uint entry) {
     head_at = head * (of_values ? push.value_head_stride : push.key_head_stride);
 }
 
-uint tensor_word(uint at) {
+uint tensor_word(bool values, uint at) {
 #ifdef OCTAVO_APPEND_PAIR
-    if (of_values) {
+    if (values) {
         return value_tensor[at];
     }
 #endif
     return tensor[at];
 }
 
+uvec2 tensor_two(bool values, uint at) {
+#ifdef OCTAVO_APPEND_PAIR
+    if (values) {
+        return value_tensor_twos[at];
+    }
+#endif
+    return twos[at];
+}
+
 // 0 for what is not there.
 float tensor_value(uint token, uint channel) {
     const bool there = token < count && channel < dim;
     const uint at = there ? head_at + (source + token) * token_stride + channel : 0u;
-    const float value = element_value(element, at, tensor_word(element_word(element, at)));
+    const float value = element_value(element, at, tensor_word(of_values, element_word(element, at)));
     return there ? value : 0.0;
 }
 
@@ -171,39 +195,68 @@ void write_raw(bool to_window) {
 
 // --- codes --------------------------------------------------------------------------------------------------------------
 
+// The lanes of a row go from an edge to the next: some are far apart.
 void place_edges() {
-    for (uint i = lane; i < EDGES; i += LANES) {
+    for (uint at = lane; at < edge_place(0u); at += LANES) {
+        edges_below[at] = 0u;
+    }
+    for (uint i = row; i < EDGES; i += ROWS) {
         const uint end = i + 1u < EDGES ? edge_place(i + 1u) : EDGE_PLACES;
-        [[dont_unroll]] for (uint at = edge_place(i); at < end; ++at) {
+        [[dont_unroll]] for (uint at = edge_place(i) + own; at < end; at += ROW_LANES) {
             edges_below[at] = i + 1u;
         }
     }
-    for (uint at = lane; at < edge_place(0u); at += LANES) {
-        edges_below[at] = 0u;
+}
+
+// Whether the tensor has the channel of x[i]; CHANNELS is dim rounded up to whole 32.
+bool has_channel(uint i) {
+    return i + 2u * CHAINS < OWN || own_channel(i) < dim;
+}
+
+// Into next[], a row that begins with element `at`: at a whole word. Neighbours that a lane has come by one load, if all rows
+// of f32 begin at even words. Which tensor is decided once for all.
+void load_words(const bool values, uint at) {
+    const uint two_at = (at + CHAINS * own) >> 1; // pair, or word of halves, of x[0]; those of x[CHAINS], .. are 8 apart
+    if (element == OCTAVO_ELEMENT_F32) {
+        if (CHAINS == 2u && ((dim | token_stride | head_at) & 1u) == 0u) {
+            [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
+                const uvec2 two = has_channel(i) ? tensor_two(values, two_at + 8u * (i / CHAINS)) : uvec2(0u);
+                next[i] = uintBitsToFloat(two.x);
+                next[i + CHAINS - 1u] = uintBitsToFloat(two.y);
+            }
+            return;
+        }
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            next[i] = has_channel(i) ? uintBitsToFloat(tensor_word(values, at + own_channel(i))) : 0.0;
+        }
+        return;
+    }
+    [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
+        const uint last = i + CHAINS - 1u;
+        const uint word = has_channel(i) ? tensor_word(values, two_at + 8u * (i / CHAINS)) : 0u;
+        next[i] = element_value(element, own_channel(i), word);
+        next[last] = has_channel(last) ? element_value(element, own_channel(last), word) : 0.0;
     }
 }
 
 // Into next[]; 0 for what is not there.
 void load_row(uint token) {
-    const uint at = head_at + (source + token) * token_stride + own; // rows begin at whole words
-    const bool is_there = token < count;
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        next[i] = 0.0;
-    }
-    if (is_there && element == OCTAVO_ELEMENT_F32) {
+    const uint at = head_at + (source + token) * token_stride;
+    if (token >= count) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            next[i] = own + 16u * i < dim ? uintBitsToFloat(tensor_word(at + 16u * i)) : 0.0;
+            next[i] = 0.0;
         }
-    } else if (is_there) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint channel = own + 16u * i;
-            next[i] = channel < dim ? element_value(element, own, tensor_word((at >> 1) + 8u * i)) : 0.0;
-        }
+        return;
     }
-    if (is_there && (record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
+    if (of_values) {
+        load_words(true, at);
+    } else {
+        load_words(false, at);
+    }
+    if ((record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float centred = next[i] - records[record_at + head * CHANNELS + own + 16u * i];
-            next[i] = own + 16u * i < dim ? centred : 0.0;
+            precise float centred = next[i] - records[record_at + head * CHANNELS + own_channel(i)];
+            next[i] = has_channel(i) ? centred : 0.0;
         }
     }
 }
@@ -229,9 +282,9 @@ void transform_row() {
         sums[i] = 0.0;
     }
     [[dont_unroll]] for (uint j = 0u; j < CHANNELS; ++j) {
-        const float value = row_value(j / 16u, j % 16u);
+        const float value = row_value(j);
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float product = records[matrix + (own + 16u * i) * CHANNELS + j] * value;
+            precise float product = records[matrix + own_channel(i) * CHANNELS + j] * value;
             precise float sum = sums[i] + product;
             sums[i] = sum;
         }
@@ -240,6 +293,17 @@ void transform_row() {
         x[i] = sums[i];
     }
     row_barrier();
+}
+
+// Of chain CHAINS own + c of the 16.
+float chain_squares(const uint c) {
+    float sum = 0.0;
+    [[unroll]] for (uint i = c; i < OWN; i += CHAINS) {
+        precise float square = x[i] * x[i];
+        precise float more = sum + square;
+        sum = more;
+    }
+    return sum;
 }
 
 // The rows at token_0, token_0 + step, .. in the basis of the codes; returns the sum of squares of one's own, 1.
@@ -256,16 +320,16 @@ float find_row(uint token_0, uint step, uint token_after) {
     }
     float sum = 0.0;
     if (row_works()) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float square = x[i] * x[i];
-            precise float more = sum + square;
-            sum = more;
+        sum = chain_squares(0u);
+        if (CHAINS == 2u) {
+            precise float both = sum + chain_squares(1u);
+            sum = both;
         }
     }
     return row_sum(sum);
 }
 
-// 2., 3. x becomes t, 0 for a special row.
+// 2., 3. x becomes t; of a special row what it may, 0 is returned.
 float scale_row(float squares) {
     if (!row_works()) {
         return 0.0;
@@ -276,74 +340,85 @@ float scale_row(float squares) {
         precise float scaled = x[i] * factor;
         x[i] = scaled;
     }
-    if (special) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            x[i] = 0.0;
-        }
-    }
     return inverse;
 }
 
-// 5. Of step `own`, from the sums in the bins.
-uint own_key(uint bins_at) {
-    const uint all = rows[bins_at] + rows[bins_at + 1u], width = step_width(own);
-    uint inner = all & ((1u << COUNT_SHIFT) - 1u), levels = all >> COUNT_SHIFT;
+// 5. Of step j, from the sums in the bins and the sum of all magnitudes.
+uint key_of_step(uint bins_at, uint magnitudes, uint j) {
+    const uint width = step_width(j);
+    uint inner = 0u, levels = 0u;
     [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
         const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
         const uint above = rows[bins_at + edges_below[place]];
-        inner += 2u * (above & ((1u << COUNT_SHIFT) - 1u));
-        levels += 8u * t * (above >> COUNT_SHIFT);
+        inner += above & (COUNT_ONE - 1u);
+        levels += t * (above >> COUNT_SHIFT);
     }
-    return step_key(float(inner), float(levels), own);
+    return step_key(float(magnitudes + 2u * inner), float(CHANNELS + 8u * levels), j);
 }
 
 // 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
-// all above.
+// all above. Below the first edge nothing is counted: all are there in the sum of the magnitudes. That is a third of them,
+// which would wait for each other to add to one bin.
 uint choose_step() {
-    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * STEP_EDGES + 1u;
-    uint sum = 0u;
-    for (uint i = own; i < BIN_STRIDE; i += 16u) {
-        rows[bins_at + i] = 0u;
-    }
-    row_barrier();
-    if (row_is_there) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint bits = magnitude_bits(x[i]);
-            const uint place = (bits >> OCTAVO_EDGE_SHIFT) - (MAGNITUDE_BITS >> OCTAVO_EDGE_SHIFT);
-            atomicAdd(rows[bins_at + edges_below[min(place, EDGE_PLACES - 1u)]], bits - MAGNITUDE_BITS + (1u << COUNT_SHIFT));
-        }
+    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * OWN_BINS + 1u;
+    uint sum = 0u, magnitudes = 0u, key = 0u;
+    [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
+        rows[own_bins + i] = 0u;
     }
     row_barrier();
     if (row_works()) {
-        [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
-            sum += rows[own_bins + t];
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            const uint counted = magnitude_bits(x[i]) - (MAGNITUDE_BITS - COUNT_ONE);
+            const uint below = edges_below[min(counted >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
+            magnitudes += counted;
+            if (below != 0u) {
+                atomicAdd(rows[bins_at + below], counted);
+            }
+        }
+    }
+    magnitudes = row_sum(magnitudes - OWN * COUNT_ONE);
+    row_barrier();
+    if (row_works()) {
+        [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
+            sum += rows[own_bins + i];
         }
     }
     sum = row_sum_above(sum);
     if (row_works()) {
-        [[unroll]] for (uint t = STEP_EDGES; t > 0u; --t) {
-            sum += rows[own_bins + t - 1u];
-            rows[own_bins + t - 1u] = sum;
+        [[unroll]] for (uint i = OWN_BINS; i > 0u; --i) {
+            sum += rows[own_bins + i - 1u];
+            rows[own_bins + i - 1u] = sum;
         }
     }
     row_barrier();
-    const uint key = row_works() ? own_key(bins_at) : 0u;
+    if (row_works()) {
+        [[unroll]] for (uint j = 0u; j < OCTAVO_STEP_COUNT; j += ROW_LANES) {
+            key = max(key, key_of_step(bins_at, magnitudes, j + own));
+        }
+    }
     return 15u - (row_largest(key) & 15u);
 }
 
-// 6. Of the token that is byte `pass` of the row's words.
-void find_codes(float factor, uint pass) {
-    int inner = 0, levels = 0;
+// 6. Of the token that is byte `pass` of the row's words. The sums of levels are of halves and quarters below 2^24 of them:
+// exact.
+void find_codes(float squares, float inverse, float factor, uint pass) {
+    float inner = 0.0, levels = 0.0;
     if (row_works()) {
-        [[unroll]] for (uint i = 0u; i < OWN; i += 2u) {
-            uint codes[2];
+        [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+            float codes[2];
             [[unroll]] for (uint n = 0u; n < 2u; ++n) {
-                codes[n] = code_of(x[i + n], factor);
-                const int level = 2 * int(codes[n]) + 1 - (1 << int(BITS));
-                inner += signed_magnitude(x[i + n]) * level;
-                levels += level * level;
+                const float t = x[CHAINS * (2u * (i / CHAINS) + n) + i % CHAINS];
+                codes[n] = code_of(t, factor);
+                const float level = codes[n] - 0.5 * float(LARGEST_CODE);
+                inner = fma(signed_magnitude(t), level, inner);
+                levels = fma(level, level, levels);
             }
-            gathered[i / 2u] |= (codes[0] | (codes[1] << 4)) << (8u * pass);
+            const uint pair = mix(whole_bits(fma(codes[1], 16.0, codes[0])), MIDDLE_CODE * 0x11u, inverse == 0.0);
+            gathered[i] = (gathered[i] >> 8) | (pair << 24);
+        }
+    } else {
+        [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
+            gathered[i] >>= 8;
         }
     }
     inner = row_sum(inner);
@@ -351,28 +426,25 @@ void find_codes(float factor, uint pass) {
         levels = row_sum(levels);
     }
     if (own == 0u) {
-        token_inner[4u * row + pass] = inner;
-        token_levels[4u * row + pass] = levels;
+        const uint place = 4u * row + pass;
+        token_squares[place] = squares;
+        token_inverse[place] = inverse;
+        token_inner[place] = inner;
+        token_levels[place] = levels;
     }
 }
 
 void gather_codes(float squares, uint pass) {
-    const uint place = 4u * row + pass;
     const float inverse = scale_row(squares);
-    const uint step = choose_step();
-    const float factor = inverse == 0.0 ? 0.0 : inverse_step(step) * (1.0 / OCTAVO_MAGNITUDE_ONE);
-    if (own == 0u) {
-        token_squares[place] = squares;
-        token_inverse[place] = inverse;
-    }
-    find_codes(factor, pass);
+    const float factor = inverse_step(choose_step()) * (1.0 / OCTAVO_MAGNITUDE_ONE);
+    find_codes(squares, inverse, factor, pass);
     row_barrier();
 }
 
 // 7. Of the token at `place` of the group.
 uint find_scale(uint place) {
     const float squares = token_squares[place], inverse = token_inverse[place];
-    const float inner = float(token_inner[place]) * (0.5 / OCTAVO_MAGNITUDE_ONE), levels = 0.25 * float(token_levels[place]);
+    const float inner = token_inner[place] * (1.0 / OCTAVO_MAGNITUDE_ONE), levels = token_levels[place];
     precise float numerator = of_values ? inner : squares * inverse;
     precise float denominator = of_values ? inverse * levels : inner;
     return is_not_finite(squares) ? OCTAVO_SCALE_NAN : inverse == 0.0 ? 0u : half_quotient(numerator, denominator);
@@ -442,9 +514,10 @@ void store_values() {
     }
 }
 
-void store_codes() {
+// gathered_shift: brings the last token's codes, which are on top, to their byte.
+void store_codes(uint gathered_shift) {
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
-        rows[gathered_place(row, i, own)] = gathered[i];
+        rows[gathered_place(row, i / CHAINS, CHAINS * own + i % CHAINS)] = gathered[i] >> gathered_shift;
     }
     barrier();
     if (of_values) {
@@ -461,10 +534,15 @@ void store_codes() {
 // A row that is not finite is NaN in all channels, as its codes are.
 void store_window(float squares, uint token) {
     publish_row();
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        const uint low = half_bits(x[i]), high = half_bits(row_value(i, own ^ 1u));
-        if (token < count && (own & 1u) == 0u) {
-            pool[window_at(token) + own / 2u + 8u * i] = is_not_finite(squares) ? OCTAVO_SCALE_NAN * 0x10001u : low | (high << 16);
+    [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
+        const uint channel = own_channel(i);
+        float neighbour = x[i + CHAINS - 1u];
+        if (CHAINS == 1u) {
+            neighbour = row_value(channel ^ 1u);
+        }
+        const uint pair = half_bits(x[i]) | (half_bits(neighbour) << 16);
+        if (token < count && (channel & 1u) == 0u) {
+            pool[window_at(token) + channel / 2u] = is_not_finite(squares) ? OCTAVO_SCALE_NAN * 0x10001u : pair;
         }
     }
     row_barrier();
@@ -495,14 +573,14 @@ void write_rows(bool to_window, uint seed) {
         }
     }
     if (!to_window) {
-        store_codes();
+        store_codes(8u * (4u - pass_end));
     }
 }
 
 void main() {
     lane = find_lane();
-    row = lane / 16u;
-    own = lane % 16u;
+    row = lane / ROW_LANES;
+    own = lane % ROW_LANES;
     head = gl_WorkGroupID.y;
     of_values = ROLE == OCTAVO_APPEND_VALUES || (ROLE == OCTAVO_APPEND_BOTH && gl_WorkGroupID.z == 1u);
     const uint entry = gl_WorkGroupID.x * OCTAVO_APPEND_ENTRY_WORDS;

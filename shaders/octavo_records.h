@@ -18,6 +18,7 @@
 #define OCTAVO_SPEC_APPEND_AHEAD 9 /* 1: loads a row while it works on the one before */
 #define OCTAVO_SPEC_TEAMS 10 /* subgroups of a workgroup, each with tiles of its own */
 #define OCTAVO_SPEC_ROTATED 11 /* prefill of f16 tiles, 1: values are in the basis of the codes */
+#define OCTAVO_SPEC_APPEND_ROW_LANES 12 /* that work on a row side by side: 16 or 8 */
 /* prefill_tiles.comp: the product (M x K) (K x N) of f16 matrices, and how a workgroup is cut */
 #define OCTAVO_SPEC_MATRIX_M 20
 #define OCTAVO_SPEC_MATRIX_N 21
@@ -92,7 +93,7 @@ OCTAVO_STRUCT(octavo_rotate_push) {
 } OCTAVO_END(octavo_rotate_push);
 
 /* --- append: rows of K and V -> codes in pages --------------------------------------------------------------------- */
-#define OCTAVO_APPEND_LANES 128u
+#define OCTAVO_APPEND_ROWS 8u /* that a workgroup works on at once */
 #define OCTAVO_APPEND_KEYS 0u
 #define OCTAVO_APPEND_VALUES 1u
 #define OCTAVO_APPEND_BOTH 2u /* the third index of a workgroup is one of the two above */

@@ -2,7 +2,11 @@
 
 #include "shader_modules.h"
 
-#define APPEND_ROW_LANES 16u /* that append.comp has side by side in one subgroup */
+/* Lanes that append.comp has side by side on a row, in one subgroup. Fewer exchange less, and need more registers: they
+ * are for subgroups of 32, where 64 (Adreno) would run fewer of them at once, and for those that hold no more. */
+#define APPEND_ROW_LANES 16u
+#define APPEND_FEW_LANES 8u
+#define APPEND_FEW_LANES_CHANNELS 128u /* most, of a row of few lanes */
 /* Subgroups of 8 and 16 (Intel) have 64 registers a lane, and spill: a row of more channels, and a row ahead. */
 #define APPEND_MANY_REGISTERS 32u
 #define APPEND_WIDE_CHANNELS 192u
@@ -73,13 +77,22 @@ uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, u
                                        const octavo_packed_layout *layout) {
     if ((capabilities & OCTAVO_CAPABILITY_SUBGROUP) == 0u ||
         (snapshot->subgroup_operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) == 0u ||
-        snapshot->max_subgroup_size < APPEND_ROW_LANES || snapshot->min_subgroup_size > OCTAVO_APPEND_LANES) {
+        snapshot->max_subgroup_size < APPEND_FEW_LANES ||
+        snapshot->min_subgroup_size > OCTAVO_APPEND_ROWS * APPEND_ROW_LANES) {
         return 0u;
     }
     /* the smallest that holds a row: wider ones have fewer registers a lane on some devices */
-    uint32_t size = larger(snapshot->min_subgroup_size, APPEND_ROW_LANES);
-    bool is_wide = larger(layout->key_dim_padded, layout->value_dim_padded) > APPEND_WIDE_CHANNELS;
+    uint32_t row_lanes = snapshot->max_subgroup_size < APPEND_ROW_LANES ? APPEND_FEW_LANES : APPEND_ROW_LANES;
+    uint32_t size = larger(snapshot->min_subgroup_size, row_lanes);
+    uint32_t channels = larger(layout->key_dim_padded, layout->value_dim_padded);
+    bool is_wide = channels > (row_lanes == APPEND_FEW_LANES ? APPEND_FEW_LANES_CHANNELS : APPEND_WIDE_CHANNELS);
     return size < APPEND_MANY_REGISTERS && is_wide ? 0u : size;
+}
+
+static uint32_t append_row_lanes(uint32_t subgroup_size, uint32_t channels) {
+    bool few = subgroup_size == APPEND_FEW_LANES ||
+               (subgroup_size == APPEND_MANY_REGISTERS && channels <= APPEND_FEW_LANES_CHANNELS);
+    return few ? APPEND_FEW_LANES : APPEND_ROW_LANES;
 }
 
 octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role,
@@ -88,11 +101,13 @@ octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *l
     uint32_t module = both       ? subgroup ? OCTAVO_SHADER_APPEND_PAIR_SUBGROUP : OCTAVO_SHADER_APPEND_PAIR
                       : subgroup ? OCTAVO_SHADER_APPEND_SUBGROUP
                                  : OCTAVO_SHADER_APPEND;
-    octavo_gpu_pipeline_info info =
-        module_info(module, both ? OCTAVO_APPEND_PAIR_VALUES + 1u : OCTAVO_APPEND_POOL + 1u, OCTAVO_APPEND_LANES);
+    uint32_t channels = role == OCTAVO_APPEND_VALUES ? layout->value_dim_padded : layout->key_dim_padded;
+    uint32_t row_lanes = append_row_lanes(subgroup_size, channels);
+    octavo_gpu_pipeline_info info = module_info(module, both ? OCTAVO_APPEND_PAIR_VALUES + 1u : OCTAVO_APPEND_POOL + 1u,
+                                                OCTAVO_APPEND_ROWS * row_lanes);
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_APPEND_ROLE, role);
-    uint32_t channels = role == OCTAVO_APPEND_VALUES ? layout->value_dim_padded : layout->key_dim_padded;
+    set_constant(&info, OCTAVO_SPEC_APPEND_ROW_LANES, row_lanes);
     set_constant(&info, OCTAVO_SPEC_APPEND_AHEAD,
                  subgroup_size >= APPEND_MANY_REGISTERS && channels <= APPEND_AHEAD_CHANNELS ? 1u : 0u);
     info.required_subgroup_size = subgroup_size;

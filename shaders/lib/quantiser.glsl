@@ -57,10 +57,15 @@ uint magnitude_bits(float t) {
     return floatBitsToUint(shifted);
 }
 
-// With its sign.
-int signed_magnitude(float t) {
-    precise float shifted = t + 12582912.0; // 1.5 * 2^23
-    return int(floatBitsToUint(shifted)) - 0x4b400000;
+// With its sign. Not by adding and subtracting a large number: SwiftShader takes that for nothing at all.
+float signed_magnitude(float t) {
+    return roundEven(t);
+}
+
+// A whole number below 2^23 in the low bits.
+uint whole_bits(float value) {
+    precise float shifted = value + 8388608.0;
+    return floatBitsToUint(shifted);
 }
 
 // 5. Larger for the better step; the first one of equals.
@@ -77,12 +82,14 @@ uint step_key(float inner, float levels, uint j) {
     return (floatBitsToUint(score) & ~15u) | (15u - j);
 }
 
-// 6. factor: of t.
-uint code_of(float t, float factor) {
-    const float half_count = float(1u << (BITS - 1u));
+// 6. factor: of t. A whole number as f32: conversions are slow.
+const uint MIDDLE_CODE = 1u << (BITS - 1u); // those of special rows
+const uint LARGEST_CODE = 2u * MIDDLE_CODE - 1u;
+
+float code_of(float t, float factor) {
     precise float position = t * factor;
-    position = position + half_count;
-    return uint(clamp(position, 0.0, 2.0 * half_count - 1.0));
+    position = position + float(MIDDLE_CODE);
+    return floor(clamp(position, 0.0, float(LARGEST_CODE)));
 }
 
 // 7.

@@ -1,6 +1,7 @@
-// The 16 lanes of a row, side by side in one subgroup: what they know of each other goes by shuffles. The twin without
-// subgroup operations goes through shared memory, and all lanes of the workgroup make each call together. Both give the
-// same bits. Includer defines LANES, uint lane, row and own (lane / 16 and lane % 16), and bool row_is_there.
+// The ROW_LANES lanes of a row, side by side in one subgroup: what they know of each other goes by shuffles. The twin without
+// subgroup operations, of 16 lanes, goes through shared memory, and all lanes of the workgroup make each call together. Both
+// give the same bits. Includer defines ROW_LANES, LANES, uint lane, row and own (lane / ROW_LANES and lane % ROW_LANES), and
+// bool row_is_there.
 #ifndef OCTAVO_ROW_LANES_GLSL
 #define OCTAVO_ROW_LANES_GLSL
 
@@ -25,35 +26,36 @@ void row_barrier() {
 
 // Each lane plus its neighbour, then pairs plus pairs, ..
 float row_sum(float value) {
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
+    [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         precise float sum = value + subgroupShuffleXor(value, h);
         value = sum;
     }
     return value;
 }
 
-int row_sum(int value) {
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
+uint row_sum(uint value) {
+    [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         value += subgroupShuffleXor(value, h);
     }
     return value;
 }
 
 uint row_largest(uint value) {
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
+    [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         value = max(value, subgroupShuffleXor(value, h));
     }
     return value;
 }
 
-// Of the lanes above.
+// Of the lanes above: of the pairs, fours, .. that a lane's own is below.
 uint row_sum_above(uint value) {
-    uint sum = value;
-    [[unroll]] for (uint h = 1u; h < 16u; h *= 2u) {
-        const uint other = subgroupShuffle(sum, min(gl_SubgroupInvocationID + h, gl_SubgroupSize - 1u));
-        sum += own + h < 16u ? other : 0u;
+    uint above = 0u;
+    [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
+        const uint other = subgroupShuffleXor(value, h);
+        above += (own & h) == 0u ? other : 0u;
+        value += other;
     }
-    return sum - value;
+    return above;
 }
 #else
 shared uvec4 lane_words[LANES / 4u];
@@ -97,11 +99,11 @@ float row_sum(float value) {
     return sum;
 }
 
-int row_sum(int value) {
-    int sum = 0;
-    share_words(uint(value));
+uint row_sum(uint value) {
+    uint sum = 0u;
+    share_words(value);
     [[dont_unroll]] for (uint i = 0u; i < (row_works() ? 4u : 0u); ++i) {
-        const ivec4 four = ivec4(lane_words[4u * row + i]);
+        const uvec4 four = lane_words[4u * row + i];
         sum += four.x + four.y + four.z + four.w;
     }
     return sum;

@@ -128,6 +128,7 @@ static const codec_case bit_cases[] = {
     {1, 80, 80, 4, 16, 100, OCTAVO_F32, false, true, 6, 1.0f},
     {2, 72, 40, 16, 3, 140, OCTAVO_F16, false, false, 8, 1.0f},
     {1, 128, 64, 16, 16, 150, OCTAVO_BF16, false, false, 9, 1.0f},
+    {2, 45, 101, 3, 3, 70, OCTAVO_F32, false, false, 10, 1.0f}, /* rows begin at odd words too */
 };
 
 /* The words that the CPU reference makes of one token and head. */

@@ -337,12 +337,15 @@ END_TEST
 static void check_append(uint32_t dim, uint32_t role) {
     for (uint32_t i = 0; i < 6u; ++i) {
         uint32_t bits = 2u + i % 3u, subgroup_size = i < 3u ? 0u : 32u;
+        uint32_t row_lanes = subgroup_size != 0u && dim <= 128u ? 8u : 16u;
         octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, bits, bits);
         octavo_gpu_pipeline_info append = octavo_kernel_append_info(&layout, role, subgroup_size);
         bool both = role == OCTAVO_APPEND_BOTH;
         check_pipeline(&append, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS + (both ? 1u : 0u));
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_VALUE_PAD), dim);
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_APPEND_ROLE), role);
+        ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_APPEND_ROW_LANES), row_lanes);
+        ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_LOCAL_SIZE), 8u * row_lanes);
         ck_assert_uint_eq(append.required_subgroup_size, subgroup_size);
         ck_assert_uint_gt(declared_bytes(&append), 4u * 17u * dim / 32u * 8u);
         ck_assert_uint_le(declared_bytes(&append), FLOOR_SHARED_BYTES);
@@ -352,7 +355,8 @@ static void check_append(uint32_t dim, uint32_t role) {
 START_TEST(appends_use_subgroups_that_hold_a_row) {
     static const struct {
         uint32_t least, most, size;
-    } cases[] = {{4u, 4u, 0u}, {8u, 8u, 0u}, {8u, 32u, 16u}, {8u, 16u, 16u}, {32u, 64u, 32u}, {64u, 128u, 64u}};
+    } cases[] = {{4u, 4u, 0u}, {8u, 8u, 8u}, {8u, 32u, 16u}, {8u, 16u, 16u}, {32u, 64u, 32u}, {64u, 128u, 64u}};
+    octavo_packed_layout narrow = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 192u, 3u, 3u);
     octavo_packed_layout wide = octavo_packed_layout_make(1u, 8u, 200u, 192u, 3u, 3u);
     for (uint32_t i = 0; i < COUNT(cases); ++i) {
@@ -363,7 +367,9 @@ START_TEST(appends_use_subgroups_that_hold_a_row) {
                           0u); /* without shuffles */
         s.subgroup_operations = VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
         ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, 0u, &layout), 0u);
-        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP, &layout), cases[i].size);
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP, &narrow), cases[i].size);
+        ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP, &layout),
+                          cases[i].size < 16u ? 0u : cases[i].size);
         ck_assert_uint_eq(octavo_kernel_append_subgroup(&s, OCTAVO_CAPABILITY_SUBGROUP, &wide),
                           cases[i].size < 32u ? 0u : cases[i].size);
     }
