@@ -18,7 +18,6 @@
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in; // OCTAVO_APPEND_ROWS * ROW_LANES
 layout(constant_id = OCTAVO_SPEC_APPEND_ROLE) const uint ROLE = 0;
-layout(constant_id = OCTAVO_SPEC_APPEND_AHEAD) const uint LOADS_AHEAD = 1;
 layout(constant_id = OCTAVO_SPEC_APPEND_ROW_LANES) const uint ROW_LANES = 16; // or, of at most 128 channels, 8
 
 #ifdef OCTAVO_APPEND_PAIR
@@ -30,6 +29,7 @@ layout(set = 0, binding = OCTAVO_APPEND_TENSOR, std430) readonly buffer tensor_t
 layout(set = 0, binding = OCTAVO_APPEND_RECORDS, std430) readonly buffer record_words { float records[]; };
 layout(set = 0, binding = OCTAVO_APPEND_LISTS, std430) readonly buffer list_words { uint lists[]; };
 layout(set = 0, binding = OCTAVO_APPEND_POOL, std430) buffer pool_words { uint pool[]; };
+layout(set = 0, binding = OCTAVO_APPEND_POOL, std430) writeonly buffer pool_quads { uvec4 pool4[]; };
 layout(push_constant) uniform push_block { octavo_append_push push; };
 
 const uint BITS = ROLE == OCTAVO_APPEND_VALUES ? VALUE_BITS : KEY_BITS;
@@ -47,7 +47,6 @@ const uint COUNT_SHIFT = 22u;       // of a bin: sum of magnitudes, below 2^21, 
 const uint COUNT_ONE = 1u << COUNT_SHIFT;
 const uint COUNT_PLACE = COUNT_ONE >> OCTAVO_EDGE_SHIFT; // what a one in the number adds to a place
 const uint LAST_PLACE = COUNT_PLACE + EDGE_PLACES - 1u;
-const uint GROUP_TOKENS = 4u * ROWS;
 const uint CODE_STRIDE = 17u * (CHANNELS / 32u); // gathered codes of a row
 #ifdef OCTAVO_SUBGROUP
 const uint ROW_STRIDE = CODE_STRIDE > BIN_STRIDE ? CODE_STRIDE : BIN_STRIDE; // a row's bins, then its codes
@@ -59,8 +58,6 @@ const uint BINS_AT = CHANNELS + OWN;
 
 shared uint rows[ROWS * ROW_STRIDE];
 shared uint edges_below[EDGE_PLACES]; // how many edges are at or below a place
-shared float token_squares[GROUP_TOKENS], token_inverse[GROUP_TOKENS];
-shared float token_inner[GROUP_TOKENS], token_levels[GROUP_TOKENS];
 
 uint lane, row, own, head; // lane `own` of row `row`
 uint page, first, count, source; // of the entry
@@ -68,9 +65,9 @@ uint record_at, record_flags;
 bool of_values; // V
 uint dim, element, head_at, token_stride;
 float x[16];      // channel own_channel(i) of the row
-float next[16];   // of the token that comes next
 uint row_token_0, row_token_step; // row r has the token row_token_0 + r * row_token_step of the entry,
 bool row_is_there;                // this one, if there is such a token
+float token_squares, token_inverse, token_inner, token_levels; // of the token of pass `own` of the row
 uint gathered[8]; // codes of four tokens, a byte each: of channel 32 (i / CHAINS) + CHAINS own + i % CHAINS in its low half,
                   // of 16 further in its high one
 
@@ -213,7 +210,7 @@ bool has_channel(uint i) {
     return i + 2u * CHAINS < OWN || own_channel(i) < dim;
 }
 
-// Into next[], a row that begins with element `at`: at a whole word. Neighbours that a lane has come by one load, if all rows
+// Into x[], a row that begins with element `at`: at a whole word. Neighbours that a lane has come by one load, if all rows
 // of f32 begin at even words. Which tensor is decided once for all.
 void load_words(const bool values, uint at) {
     const uint two_at = (at + CHAINS * own) >> 1; // pair, or word of halves, of x[0]; those of x[CHAINS], .. are 8 apart
@@ -221,30 +218,30 @@ void load_words(const bool values, uint at) {
         if (CHAINS == 2u && ((dim | token_stride | head_at) & 1u) == 0u) {
             [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
                 const uvec2 two = has_channel(i) ? tensor_two(values, two_at + 8u * (i / CHAINS)) : uvec2(0u);
-                next[i] = uintBitsToFloat(two.x);
-                next[i + CHAINS - 1u] = uintBitsToFloat(two.y);
+                x[i] = uintBitsToFloat(two.x);
+                x[i + CHAINS - 1u] = uintBitsToFloat(two.y);
             }
             return;
         }
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            next[i] = has_channel(i) ? uintBitsToFloat(tensor_word(values, at + own_channel(i))) : 0.0;
+            x[i] = has_channel(i) ? uintBitsToFloat(tensor_word(values, at + own_channel(i))) : 0.0;
         }
         return;
     }
     [[unroll]] for (uint i = 0u; i < OWN; i += CHAINS) {
         const uint last = i + CHAINS - 1u;
         const uint word = has_channel(i) ? tensor_word(values, two_at + 8u * (i / CHAINS)) : 0u;
-        next[i] = element_value(element, own_channel(i), word);
-        next[last] = has_channel(last) ? element_value(element, own_channel(last), word) : 0.0;
+        x[i] = element_value(element, own_channel(i), word);
+        x[last] = has_channel(last) ? element_value(element, own_channel(last), word) : 0.0;
     }
 }
 
-// Into next[]; 0 for what is not there.
+// Into x[]; 0 for what is not there.
 void load_row(uint token) {
     const uint at = head_at + (source + token) * token_stride;
     if (token >= count) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            next[i] = 0.0;
+            x[i] = 0.0;
         }
         return;
     }
@@ -255,21 +252,9 @@ void load_row(uint token) {
     }
     if ((record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            precise float centred = next[i] - records[record_at + head * CHANNELS + own_channel(i)];
-            next[i] = has_channel(i) ? centred : 0.0;
+            precise float centred = x[i] - records[record_at + head * CHANNELS + own_channel(i)];
+            x[i] = has_channel(i) ? centred : 0.0;
         }
-    }
-}
-
-void take_row(uint token, uint token_after) {
-    if (LOADS_AHEAD == 0u) {
-        load_row(token);
-    }
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        x[i] = next[i];
-    }
-    if (LOADS_AHEAD != 0u) {
-        load_row(token_after);
     }
 }
 
@@ -307,12 +292,11 @@ float chain_squares(const uint c) {
 }
 
 // The rows at token_0, token_0 + step, .. in the basis of the codes; returns the sum of squares of one's own, 1.
-// token_after: of the next call.
-float find_row(uint token_0, uint step, uint token_after) {
+float find_row(uint token_0, uint step) {
     row_token_0 = token_0;
     row_token_step = step;
     row_is_there = has_token(row);
-    take_row(token_0 + row * step, token_after);
+    load_row(token_0 + row * step);
     if ((record_flags & OCTAVO_ROTATE_HAS_TRANSFORM) != 0u) {
         transform_row();
     } else {
@@ -371,9 +355,7 @@ uint choose_step() {
             const uint counted = magnitude_bits(x[i]) - (MAGNITUDE_BITS - COUNT_ONE);
             const uint below = edges_below[min(counted >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
             magnitudes += counted;
-            if (below != 0u) {
-                atomicAdd(rows[bins_at + below], counted);
-            }
+            atomicAdd(rows[bins_at + below], counted); // the bin of 0 is not read, but a branch costs more than its atomics
         }
     }
     magnitudes = row_sum(magnitudes - OWN * COUNT_ONE);
@@ -425,12 +407,11 @@ void find_codes(float squares, float inverse, float factor, uint pass) {
     if (of_values) { // a key's scale needs none
         levels = row_sum(levels);
     }
-    if (own == 0u) {
-        const uint place = 4u * row + pass;
-        token_squares[place] = squares;
-        token_inverse[place] = inverse;
-        token_inner[place] = inner;
-        token_levels[place] = levels;
+    if (own == pass) {
+        token_squares = squares;
+        token_inverse = inverse;
+        token_inner = inner;
+        token_levels = levels;
     }
 }
 
@@ -441,13 +422,12 @@ void gather_codes(float squares, uint pass) {
     row_barrier();
 }
 
-// 7. Of the token at `place` of the group.
-uint find_scale(uint place) {
-    const float squares = token_squares[place], inverse = token_inverse[place];
-    const float inner = token_inner[place] * (1.0 / OCTAVO_MAGNITUDE_ONE), levels = token_levels[place];
-    precise float numerator = of_values ? inner : squares * inverse;
-    precise float denominator = of_values ? inverse * levels : inner;
-    return is_not_finite(squares) ? OCTAVO_SCALE_NAN : inverse == 0.0 ? 0u : half_quotient(numerator, denominator);
+// 7.
+uint find_scale() {
+    const float inner = token_inner * (1.0 / OCTAVO_MAGNITUDE_ONE);
+    precise float numerator = of_values ? inner : token_squares * token_inverse;
+    precise float denominator = of_values ? token_inverse * token_levels : inner;
+    return is_not_finite(token_squares) ? OCTAVO_SCALE_NAN : token_inverse == 0.0 ? 0u : half_quotient(numerator, denominator);
 }
 
 // Channels 32 g + c and 16 further, of the tokens at 4 r .. of the group, a byte each.
@@ -455,22 +435,44 @@ uint gathered_place(uint r, uint g, uint c) {
     return r * ROW_STRIDE + 17u * g + c;
 }
 
+// Words whose bytes are those of four tokens become those of four tokens whose bytes are the words'.
+uvec4 transposed(uvec4 w) {
+    const uint even_low = (w.x & 0x00ff00ffu) | ((w.y & 0x00ff00ffu) << 8), even_high = (w.z & 0x00ff00ffu) | ((w.w & 0x00ff00ffu) << 8);
+    const uint odd_low = ((w.x >> 8) & 0x00ff00ffu) | (w.y & 0xff00ff00u), odd_high = ((w.z >> 8) & 0x00ff00ffu) | (w.w & 0xff00ff00u);
+    return uvec4((even_low & 0xffffu) | (even_high << 16), (odd_low & 0xffffu) | (odd_high << 16),
+                 (even_low >> 16) | (even_high & 0xffff0000u), (odd_low >> 16) | (odd_high & 0xffff0000u));
+}
+
+// A lane takes the four tokens of a row, 32 channels.
 void store_keys() {
-    for (uint i = lane; i < 32u * (CHANNELS / 32u); i += LANES) {
-        const uint place = i % 32u, g = i / 32u, token = place - first % 32u, shift = 8u * (place & 3u);
-        uint codes[8], words[4];
+    for (uint i = lane; i < ROWS * (CHANNELS / 32u); i += LANES) {
+        const uint r = i % ROWS, g = i / ROWS, token_0 = 4u * r - first % 32u;
+        uvec4 pairs[4], planes[4]; // of the four tokens: channels 4 c .. and 16 further, a byte each; words
         [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-            uint pairs = 0u;
-            [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                pairs |= ((rows[gathered_place(place / 4u, g, 4u * c + n)] >> shift) & 0xffu) << (8u * n);
-            }
-            codes[c] = pairs & 0x0f0f0f0fu;
-            codes[c + 4u] = (pairs >> 4) & 0x0f0f0f0fu;
+            const uint at = gathered_place(r, g, 4u * c);
+            pairs[c] = transposed(uvec4(rows[at], rows[at + 1u], rows[at + 2u], rows[at + 3u]));
         }
-        words_of_codes(BITS, codes, words);
-        if (token < count) {
+        [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+            uint codes[8], words[4];
+            [[unroll]] for (uint c = 0u; c < 4u; ++c) {
+                codes[c] = pairs[c][n] & 0x0f0f0f0fu;
+                codes[c + 4u] = (pairs[c][n] >> 4) & 0x0f0f0f0fu;
+            }
+            words_of_codes(BITS, codes, words);
             [[unroll]] for (uint w = 0u; w < BITS; ++w) {
-                pool[tile_at() + tile_word(OCTAVO_TILE_TOKENS, first + token, g * BITS + w)] = words[w];
+                planes[w][n] = words[w];
+            }
+        }
+        [[unroll]] for (uint w = 0u; w < BITS; ++w) {
+            const uint at = tile_at() + tile_word(OCTAVO_TILE_TOKENS, first + token_0, g * BITS + w);
+            if (token_0 < count && token_0 + 3u < count) {
+                pool4[at / 4u] = planes[w];
+            } else {
+                [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+                    if (token_0 + n < count) {
+                        pool[at + n] = planes[w][n];
+                    }
+                }
             }
         }
     }
@@ -525,9 +527,9 @@ void store_codes(uint gathered_shift) {
     } else {
         store_keys();
     }
-    const uint place = LANES - 1u - lane, token = place - first % 32u;
-    if (place < GROUP_TOKENS && token < count) {
-        store_scale(token, find_scale(place));
+    const uint token = 4u * row + own - first % 32u;
+    if (own < 4u && token < count) {
+        store_scale(token, find_scale());
     }
 }
 
@@ -555,9 +557,6 @@ void write_rows(bool to_window, uint seed) {
     const bool is_single = !to_window && count == 1u;
     const uint pass_first = is_single ? slot & 3u : 0u;
     const uint pass_end = is_single ? pass_first + 1u : to_window ? (count + ROWS - 1u) / ROWS : 4u;
-    if (LOADS_AHEAD != 0u) {
-        load_row(step * row + pass_first - (to_window ? 0u : slot));
-    }
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
         gathered[i] = 0u;
     }
@@ -565,7 +564,7 @@ void write_rows(bool to_window, uint seed) {
     find_signs(seed);
     [[dont_unroll]] for (uint pass = pass_first; pass < pass_end; ++pass) {
         const uint token_0 = to_window ? ROWS * pass : pass - slot, token = token_0 + step * row;
-        const float squares = find_row(token_0, step, pass + 1u < pass_end ? token + (to_window ? ROWS : 1u) : count);
+        const float squares = find_row(token_0, step);
         if (to_window) {
             store_window(squares, token);
         } else {

@@ -7,10 +7,9 @@
 #define APPEND_ROW_LANES 16u
 #define APPEND_FEW_LANES 8u
 #define APPEND_FEW_LANES_CHANNELS 128u /* most, of a row of few lanes */
-/* Subgroups of 8 and 16 (Intel) have 64 registers a lane, and spill: a row of more channels, and a row ahead. */
+/* Subgroups of 8 and 16 (Intel) have 64 registers a lane, and a row of more channels spills. */
 #define APPEND_MANY_REGISTERS 32u
 #define APPEND_WIDE_CHANNELS 192u
-#define APPEND_AHEAD_CHANNELS 128u
 #define EXPAND_LANES 128u
 
 static octavo_gpu_pipeline_info module_info(uint32_t module, uint32_t binding_count, uint32_t lanes) {
@@ -108,8 +107,6 @@ octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *l
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_APPEND_ROLE, role);
     set_constant(&info, OCTAVO_SPEC_APPEND_ROW_LANES, row_lanes);
-    set_constant(&info, OCTAVO_SPEC_APPEND_AHEAD,
-                 subgroup_size >= APPEND_MANY_REGISTERS && channels <= APPEND_AHEAD_CHANNELS ? 1u : 0u);
     info.required_subgroup_size = subgroup_size;
     return info;
 }
