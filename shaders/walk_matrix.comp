@@ -61,9 +61,10 @@ const uint KEY_QUADS = SETS * KEY_WORDS;
 const uint RAW_VALUE_QUADS = RAW_VALUES ? 4u * CHANNEL_SETS : 4u; // words of four channels each, f16
 const uint VALUE_QUADS = SETS * CHANNEL_SETS, SPREAD_QUADS = 2u * CHANNEL_SETS;
 const uint WIDEST_PAD = KEY_PAD > VALUE_PAD ? KEY_PAD : VALUE_PAD;
-const uint STAGE_MOST = ROWS * TEAMS > 64u ? 1u : ROWS * TEAMS > 8u ? 2u : 4u; // channel sets that teams merge at once
-const uint STAGE_SETS = CHANNEL_SETS < STAGE_MOST ? CHANNEL_SETS : STAGE_MOST;
-const uint STAGE = TEAMS * STAGE_SETS * 32u;
+const uint STAGE_MOST = ROWS * TEAMS > 128u ? 1u : ROWS * TEAMS > 64u ? 2u : ROWS * TEAMS > 32u ? 4u : 8u; // 32 KiB
+const uint STAGE_SETS = CHANNEL_SETS < STAGE_MOST ? CHANNEL_SETS : STAGE_MOST; // that teams merge at once
+const uint STAGE_PAIRS = ROWS * STAGE_SETS * 16u;
+const uint QUERY_PAIRS = HALVES * KEY_STEPS * 32u, STEP_PAIRS = QUERY_PAIRS + TEAMS * PARTS * 72u;
 const float HALF_UNIT = 1.0 / 16777216.0; // of a subnormal f16
 #define KEY_UNIT (RAW_KEYS ? 1.0 : HALF_UNIT)
 #define KEY_ZERO (RAW_KEYS ? 0.0 : float((1u << (KEY_BITS & 15u)) - 1u) * 0.5)
@@ -73,10 +74,10 @@ const float HALF_UNIT = 1.0 / 16777216.0; // of a subnormal f16
 // A logit that is not seen, and the largest logit before any: real logits stay far above both.
 const float UNSEEN = -1.0e30, LOWEST = -1.0e29;
 
-shared uvec2 shared_query[HALVES * KEY_STEPS * 32u]; // [half][step of 16 channels][lane]: fragments B, two words each
-shared uvec2 shared_weights[TEAMS * PARTS * 72u];    // [team][half][set][lane of S^T][row]: see exchange
+// During steps [half][step of 16 channels][lane], fragments B of the query, two words each, and from QUERY_PAIRS on
+// [team][half][set][lane of S^T][row], see exchange. Afterwards [team][row][pair of channels of some sets]: results.
+shared uvec2 area[STEP_PAIRS > TEAMS * STAGE_PAIRS ? STEP_PAIRS : TEAMS * STAGE_PAIRS];
 shared float rows[ROWS * WIDEST_PAD];      // merged outputs
-shared float stage[ROWS * STAGE];          // [team][row][channel of some sets]
 shared float team_max[TEAMS * ROWS];
 shared float team_sum[TEAMS * ROWS];
 shared uint row_token[ROWS], row_head[ROWS]; // in the caller's tensors
@@ -118,7 +119,7 @@ uint lane_row(uint h, uint odd) {
 }
 
 fragment_b query_fragment(uint h, uint step) {
-    const uvec2 pairs = shared_query[(h * KEY_STEPS + step) * 32u + lane_in_subgroup()];
+    const uvec2 pairs = area[(h * KEY_STEPS + step) * 32u + lane_in_subgroup()];
     return make_b(pairs.x, pairs.y);
 }
 
@@ -197,18 +198,18 @@ void rescale_results(vec2 zero[HALVES]) {
 // row and then for the odd one, a word of each fragment x: the tokens whose places in S^T are rows g and g + 8 of it. Quads of
 // lanes lie 36 words of 8 bytes apart, so that all reads spread over the banks.
 uint quad_at(uint h, uint u, uint quad) {
-    return ((team * HALVES + h) * SETS + u) * 72u + (quad >> 2) * 36u + (quad & 3u) * 8u;
+    return QUERY_PAIRS + ((team * HALVES + h) * SETS + u) * 72u + (quad >> 2) * 36u + (quad & 3u) * 8u;
 }
 
 void leave_weights(uint h, uint u, uvec4 words) {
     const uint at = quad_at(h, u, g) + 2u * t;
-    shared_weights[at] = words.xy;
-    shared_weights[at + 1u] = words.zw;
+    area[at] = words.xy;
+    area[at + 1u] = words.zw;
 }
 
 // Of row g: the words of both fragments x of the lanes `quad` of a set.
 uvec2 take_weights(uint h, uint u, uint quad) {
-    return shared_weights[quad_at(h, u, quad) + g];
+    return area[quad_at(h, u, quad) + g];
 }
 
 // words[set][half]; returns, of each pair of codes of this lane's V, [pair][half]: words of the even code, then of the odd one.

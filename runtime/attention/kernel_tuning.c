@@ -123,11 +123,12 @@ static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const 
     uint32_t pad = layout->key_dim_padded, key_steps = (pad / 32u + 3u) / 4u * 8u;
     uint32_t widest = pad > layout->value_dim_padded ? pad : layout->value_dim_padded;
     uint32_t sets = matrix_sets(layout, tuning->rows);
-    uint32_t words = halves * (key_steps * 64u + teams * sets * 144u); /* queries, weights */
     uint32_t merged = tuning->rows * teams;
-    uint32_t staged = merged > 64u ? 1u : merged > 8u ? 2u : 4u; /* sets of 32 channels */
+    uint32_t staged = merged > 128u ? 1u : merged > 64u ? 2u : merged > 32u ? 4u : 8u; /* sets of 32 channels */
     if (staged > layout->value_dim_padded / 32u) staged = layout->value_dim_padded / 32u;
-    words += tuning->rows * (widest + 32u * staged * teams + 2u * teams + 7u) + OCTAVO_SHARE_WORDS + 1u;
+    uint32_t stepped = halves * (key_steps * 64u + teams * sets * 144u); /* queries, weights */
+    uint32_t words = stepped > merged * staged * 32u ? stepped : merged * staged * 32u;
+    words += tuning->rows * (widest + 2u * teams + 7u) + OCTAVO_SHARE_WORDS + 1u;
     if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
     return 4u * words;
 }

@@ -1,6 +1,6 @@
 // The query rows of a tile in the basis of the codes, straight from the caller's tensor; a subgroup takes a row at a time.
 // Includer defines ROWS, HALVES, KEY_PAD, KEY_BITS, KEY_GROUPS, KEY_STEPS, TEAMS, uint head, team, shared uvec2
-// shared_query[], float rows[ROWS * KEY_PAD], row_mean[ROWS], row_scale[ROWS], row_offset[ROWS], shared uint
+// area[], which begins with the queries, float rows[ROWS * KEY_PAD], row_mean[ROWS], row_scale[ROWS], row_offset[ROWS], shared uint
 // row_token[ROWS], row_head[ROWS], the buffers uint queries[] and float records[].
 #ifndef OCTAVO_QUERY_ROWS_GLSL
 #define OCTAVO_QUERY_ROWS_GLSL
@@ -76,7 +76,7 @@ void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
         offset += y * power;
         if ((own & partner) == 0u) {
             const uint step = (k >> 2) * 8u + c;
-            shared_query[((r >> 3) * KEY_STEPS + step) * 32u + 4u * (r & 7u) + (k & 3u)][RAW_KEYS ? (own >> 1) & 1u : own & 1u] = packHalf2x16(vec2(y, other));
+            area[((r >> 3) * KEY_STEPS + step) * 32u + 4u * (r & 7u) + (k & 3u)][RAW_KEYS ? (own >> 1) & 1u : own & 1u] = packHalf2x16(vec2(y, other));
         }
     }
     offset = subgroup_sum(offset);
@@ -91,7 +91,7 @@ void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
 void clear_row(uint r) {
     UNROLL for (uint i = 0u; i < 4u * KEY_STEPS; i += 32u) {
         const uint n = i + lane_in_subgroup();
-        shared_query[((r >> 3) * KEY_STEPS + (n >> 2)) * 32u + 4u * (r & 7u) + (n & 3u)] = uvec2(0u);
+        area[((r >> 3) * KEY_STEPS + (n >> 2)) * 32u + 4u * (r & 7u) + (n & 3u)] = uvec2(0u);
     }
 }
 

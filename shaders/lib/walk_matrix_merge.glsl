@@ -48,28 +48,29 @@ void merge_teams() {
                 UNROLL for (uint j = 0u; j < 2u; ++j) {
                     const uint row = 2u * t + j + 8u * h;
                     if (row < ROWS) {
-                        const uint at = (team * ROWS + row) * (STAGE_SETS * 32u) + (s - first) * 32u + 4u * g;
+                        const uint at = team * STAGE_PAIRS + (row * STAGE_SETS + s - first) * 16u + 2u * g;
                         UNROLL for (uint a = 0u; a < 2u; ++a) {
                             const uint n = (h * CHANNEL_SETS + s) * 2u + a;
-                            stage[at + 2u * a] = result[n][j] * factor[2u * h + j];
-                            stage[at + 2u * a + 1u] = result[n][2u + j] * factor[2u * h + j];
+                            area[at + a] = floatBitsToUint(vec2(result[n][j], result[n][2u + j]) * factor[2u * h + j]);
                         }
                     }
                 }
             }
         }
         barrier();
-        [[dont_unroll]] for (uint i = lane; i < ROWS * STAGE_SETS * 32u; i += gl_WorkGroupSize.x) {
-            const uint row = i / (STAGE_SETS * 32u), channel = 32u * first + i % (STAGE_SETS * 32u);
+        [[dont_unroll]] for (uint i = lane; i < STAGE_PAIRS; i += gl_WorkGroupSize.x) {
+            const uint row = i / (STAGE_SETS * 16u), channel = 32u * first + 2u * (i % (STAGE_SETS * 16u));
             if (channel < VALUE_PAD) {
-                float sum = 0.0;
+                vec2 sum = vec2(0.0);
                 UNROLL for (uint k = 0u; k < TEAMS; ++k) {
-                    sum += stage[k * (ROWS * STAGE_SETS * 32u) + i];
+                    sum += uintBitsToFloat(area[k * STAGE_PAIRS + i]);
                 }
                 if (whole) {
-                    rows[row * VALUE_PAD + channel] = sum;
+                    rows[row * VALUE_PAD + channel] = sum.x;
+                    rows[row * VALUE_PAD + channel + 1u] = sum.y;
                 } else if (row < share.tile.row_count) {
-                    leave_output(share.partial, row, channel, sum);
+                    leave_output(share.partial, row, channel, sum.x);
+                    leave_output(share.partial, row, channel + 1u, sum.y);
                 }
             }
         }

@@ -29,7 +29,7 @@ void score_window(uint words[2], out fragment_c scores[HALVES]) {
             const float power = float(1u << halves_shift(KEY_BITS, step & 7u));
             const fragment_a a = make_a(keys[2u * j].x, keys[2u * j].y, keys[2u * j + 1u].x, keys[2u * j + 1u].y);
             UNROLL for (uint h = 0u; h < HALVES; ++h) {
-                const uvec2 query = shared_query[(h * KEY_STEPS + step) * 32u + lane_in_subgroup()];
+                const uvec2 query = area[(h * KEY_STEPS + step) * 32u + lane_in_subgroup()];
                 scores[h] = multiply_add(a, make_b(restored(query.x, power), restored(query.y, power)), scores[h]);
             }
         }
