@@ -44,7 +44,8 @@ static void check_order(const usable_device *device, octavo_phase phase, uint32_
         ck_assert_msg(belongs_in_order(device, phase, variant) == (places[v] != UINT32_MAX), "%s K %u V %u: %s", name,
                       key_bits, value_bits, variant->name);
     }
-    bool int_first = device->snapshot.int_dot_accelerated && (key_bits != 16u || value_bits != 16u);
+    bool has_codes = key_bits != 16u || value_bits != 16u;
+    bool int_first = device->snapshot.int_dot_accelerated && has_codes;
     for (uint32_t i = 1; i < count; ++i) {
         const octavo_kernel_variant *before = &octavo_kernel_variants[order[i - 1u]];
         const octavo_kernel_variant *after = &octavo_kernel_variants[order[i]];
@@ -56,8 +57,13 @@ static void check_order(const usable_device *device, octavo_phase phase, uint32_
                       name, before->name, after->name);
         if (octavo_kernel_is_for_prefill(before) != octavo_kernel_is_for_prefill(after)) continue;
         if (before->arithmetic != after->arithmetic) {
-            ck_assert_msg((before->arithmetic == OCTAVO_KERNEL_INT_DOT) == int_first, "%s K %u V %u: %s before %s",
-                          name, key_bits, value_bits, before->name, after->name);
+            /* integer dots are the first or the last; f16 goes before f32 only where there are codes */
+            bool int_before = before->arithmetic == OCTAVO_KERNEL_INT_DOT;
+            bool int_after = after->arithmetic == OCTAVO_KERNEL_INT_DOT;
+            ck_assert_msg(int_first ? !int_after : !int_before, "%s K %u V %u: %s before %s", name, key_bits,
+                          value_bits, before->name, after->name);
+            ck_assert_msg(has_codes || before->arithmetic != OCTAVO_KERNEL_HALF || int_after,
+                          "%s K %u V %u: %s before %s", name, key_bits, value_bits, before->name, after->name);
         } else {
             ck_assert_msg(before->one_subgroup && !after->one_subgroup, "%s: %s before %s", name, before->name,
                           after->name);
@@ -98,9 +104,13 @@ static const expected_variant all_variants[] = {
     {"int8_subgroup", OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false, false,
      false},
     {"int8_shared", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, false, false},
+    {"f16_subgroup", OCTAVO_CAPABILITY_FLOAT16 | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_HALF, true, false, false,
+     false},
+    {"f16_shared", OCTAVO_CAPABILITY_FLOAT16, OCTAVO_KERNEL_HALF, false, false, false, false},
     {"f32_subgroup", OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false, false, false},
     {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false, false, false},
     {"prefill_int8", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, true, false},
+    {"prefill_f16", OCTAVO_CAPABILITY_FLOAT16, OCTAVO_KERNEL_HALF, false, false, true, false},
     {"prefill_f32", 0u, OCTAVO_KERNEL_FLOAT, false, false, true, false},
     {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false, false},
     {"prefill_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, true, true},
