@@ -6,7 +6,7 @@
 // OCTAVO_INT_DOT: scores are integer dots of codes with the query in int8 parts, values integer dots of codes with the
 // softmax weights times the tokens' V scales in uint8, one scale for each 32 tokens.
 // OCTAVO_HALF: the same products in f16, two at a time, of query rows whose largest magnitude is 1 and of weights that are
-// relative to the largest of 32 tokens; sums of eight products go on in f32. Else, and for f16 pages, whose values may be
+// relative to the largest of 32 tokens; short sums go on in f32. Else, and for f16 pages, whose values may be
 // as large and small as f16 is, everything is f32.
 // OCTAVO_SUBGROUP: a team is one subgroup. Else it is the workgroup, and reductions go through shared memory.
 // OCTAVO_FUSED: the workgroup prepares its query rows itself, its teams walk the tiles of a share and merge their results,

@@ -262,6 +262,44 @@ START_TEST(tiles_are_for_prefill) {
 }
 END_TEST
 
+static const char *first_choice(const usable_device *device, octavo_phase phase, uint32_t bits) {
+    uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
+    ck_assert_uint_gt(variant_order(device, phase, bits, bits, order), 0u);
+    return octavo_kernel_variants[order[0]].name;
+}
+
+/* f16 goes before f32 on the chips where it was counted to be shorter, and nowhere else. */
+START_TEST(f16_goes_before_f32_where_it_is_shorter) {
+    static const struct {
+        uint32_t vendor, driver;
+        bool decode, prefill;
+    } classes[] = {
+        {0x1002u, 0u, true, true},    /* AMD */
+        {0x5143u, 0u, true, false},   /* Adreno */
+        {0x106bu, 0u, true, false},   /* Apple */
+        {0x10005u, 26u, true, false}, /* Apple by Honeykrisp */
+        {0x10005u, 0u, false, false}, {0x8086u, 0u, false, false}, {0x10deu, 0u, false, false},
+        {0x13b5u, 0u, false, false},  {0x1010u, 0u, false, false},
+    };
+    for (uint32_t i = 0; i < COUNT(classes); ++i) {
+        usable_device device;
+        ck_assert(fabricate_usable_device(FABRICATED_GCN_POLARIS, &device));
+        device.snapshot.vendor_id = classes[i].vendor;
+        device.snapshot.driver_id = classes[i].driver;
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_DECODE, 3u), "f32_subgroup"); /* without f16 */
+        device.capabilities |= OCTAVO_CAPABILITY_FLOAT16;
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_DECODE, 3u),
+                         classes[i].decode ? "f16_subgroup" : "f32_subgroup");
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_PREFILL, 3u),
+                         classes[i].prefill ? "prefill_f16" : "prefill_f32");
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_DECODE, 16u), "f32_subgroup"); /* no codes */
+        device.capabilities |= OCTAVO_CAPABILITY_INT_DOT;
+        device.snapshot.int_dot_accelerated = VK_TRUE;
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_DECODE, 3u), "int8_subgroup");
+    }
+}
+END_TEST
+
 START_TEST(keys_and_values_go_together_where_they_can) {
     octavo_device_snapshot few = {0}, enough = {0};
     few.max_stage_storage_buffers = 4u;
@@ -290,6 +328,7 @@ int main(void) {
                             matrix_wants_subgroups_of_32,
                             one_dispatch_wants_seven_buffers,
                             tiles_are_for_prefill,
+                            f16_goes_before_f32_where_it_is_shorter,
                             keys_and_values_go_together_where_they_can,
                             spills_by_name};
     return run_tests("kernel_variants", tests, sizeof tests / sizeof tests[0], 60.0);
