@@ -8,7 +8,8 @@
 // columns. Columns are tokens for scores and channels for values.
 //
 // OCTAVO_INT_DOT: as in walk.comp, packed codes are multiplied as integers, with the query in int8 parts and the softmax
-// weights times V scales in uint8, one scale for each block. Else, and for f16 pages and windows, everything is f32.
+// weights times V scales in uint8, one scale for each block. OCTAVO_HALF: also as there, packed codes are multiplied in
+// f16, two at a time, with queries and weights of f16. Else, and for f16 pages and windows, everything is f32.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
@@ -17,6 +18,12 @@
 #include "lib/page_layout.glsl"
 #ifdef OCTAVO_INT_DOT
 #include "lib/int_dot.glsl"
+#endif
+#ifdef OCTAVO_HALF
+#include "lib/half_levels.glsl"
+#endif
+#if defined(OCTAVO_INT_DOT) || defined(OCTAVO_HALF)
+#define OCTAVO_BLOCK_SCALES // weights have a scale for each block
 #endif
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
@@ -29,6 +36,10 @@ const bool INT_VALUES = VALUE_BITS < 16u;
 const uint PARTS = 1u;
 const bool INT_KEYS = false;
 const bool INT_VALUES = false;
+#endif
+#ifdef OCTAVO_HALF
+const bool HALF_KEYS = KEY_BITS < 16u;
+const bool HALF_VALUES = VALUE_BITS < 16u;
 #endif
 
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_words { uint pool[]; };
@@ -55,6 +66,7 @@ const uint FLOAT_PARTS = 8u, FLOAT_STRIDE = 9u; // 32 channels or tokens
 const uint KEY_PARTS = 4u, KEY_STRIDE = 5u;     // 64 channels of codes
 const uint QUERY_STRIDE = PARTS * KEY_PARTS + 1u;
 const uint WEIGHT_STRIDE = 3u;                  // 32 tokens of bytes
+const uint HALF_PARTS = 4u, HALF_STRIDE = 5u;   // the same in f16
 const uint FLOAT_AREA = (ROWS + BLOCK) * FLOAT_STRIDE;
 const uint SCORE_AREA = INT_KEYS ? ROWS * QUERY_STRIDE + BLOCK * KEY_STRIDE : 0u;
 const uint VALUE_AREA = INT_VALUES ? (ROWS + VALUE_PAD) * WEIGHT_STRIDE : 0u;
@@ -83,7 +95,7 @@ float scores[LANE_ROWS * 4u];                  // [row][token]: dots, then logit
 float outputs[VALUE_CHUNKS * LANE_ROWS * 4u];  // [chunk][row][channel]
 float lane_max[LANE_ROWS];                     // the same for all lanes of a row
 float lane_sum[LANE_ROWS];                     // of this lane's tokens
-#ifdef OCTAVO_INT_DOT
+#ifdef OCTAVO_BLOCK_SCALES
 float weight_scale[LANE_ROWS];
 #endif
 
@@ -176,8 +188,8 @@ void finish_scores(token_block block, uvec4 scales, vec4 logs) {
             lane_sum[k] = NOT_A_NUMBER;
         }
         put_maximum(row, 0u, largest_of(y));
-#ifdef OCTAVO_INT_DOT
-        if (INT_VALUES) {
+#ifdef OCTAVO_BLOCK_SCALES
+        if (VALUE_BITS < 16u) {
             put_maximum(row, 1u, max(largest_of(y + logs), UNSEEN));
         }
 #endif
@@ -205,6 +217,16 @@ void weigh_scores(token_block block, vec4 logs) {
             const uvec4 w = uvec4(mix(vec4(0.0), exp2(y + logs - largest) * 255.0 + 0.5, seen));
             area[row * WEIGHT_STRIDE + (column >> 2)][column & 3u] = w.x | (w.y << 8) | (w.z << 16) | (w.w << 24);
             weight_scale[k] = exp2(largest - new_max) * (0.5 / 255.0);
+            continue;
+        }
+#endif
+#ifdef OCTAVO_HALF
+        if (HALF_VALUES && !is_window(block)) {
+            const float largest = row_maximum(row, 1u);
+            const uvec2 w = half_quad(mix(vec4(0.0), exp2(y + logs - largest) * LARGEST_WEIGHT, seen));
+            area[row * HALF_STRIDE + (column >> 1)][2u * (column & 1u)] = w.x;
+            area[row * HALF_STRIDE + (column >> 1)][2u * (column & 1u) + 1u] = w.y;
+            weight_scale[k] = exp2(largest - new_max) * (1.0 / LARGEST_WEIGHT);
             continue;
         }
 #endif

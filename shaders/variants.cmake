@@ -11,11 +11,15 @@ octavo_variant(NAME merge SOURCE merge.comp PUSH octavo_attention_push)
 octavo_variant(NAME walk_int_subgroup SOURCE walk.comp PUSH octavo_attention_push
                DEFINES OCTAVO_INT_DOT=1 OCTAVO_SUBGROUP=1 NEEDS int_dot subgroup)
 octavo_variant(NAME walk_int_shared SOURCE walk.comp PUSH octavo_attention_push DEFINES OCTAVO_INT_DOT=1 NEEDS int_dot)
+octavo_variant(NAME walk_f16_subgroup SOURCE walk.comp PUSH octavo_attention_push
+               DEFINES OCTAVO_HALF=1 OCTAVO_SUBGROUP=1 NEEDS float16 subgroup)
+octavo_variant(NAME walk_f16_shared SOURCE walk.comp PUSH octavo_attention_push DEFINES OCTAVO_HALF=1 NEEDS float16)
 octavo_variant(NAME walk_f32_subgroup SOURCE walk.comp PUSH octavo_attention_push DEFINES OCTAVO_SUBGROUP=1 NEEDS subgroup)
 octavo_variant(NAME walk_f32_shared SOURCE walk.comp PUSH octavo_attention_push)
 
 # Many rows at once: for prefill without matrix units.
 octavo_variant(NAME prefill_int SOURCE prefill.comp PUSH octavo_attention_push DEFINES OCTAVO_INT_DOT=1 NEEDS int_dot)
+octavo_variant(NAME prefill_f16 SOURCE prefill.comp PUSH octavo_attention_push DEFINES OCTAVO_HALF=1 NEEDS float16)
 octavo_variant(NAME prefill_f32 SOURCE prefill.comp PUSH octavo_attention_push)
 
 # walk.comp in one dispatch, where a device binds so many buffers: for decoding.
@@ -23,6 +27,10 @@ octavo_variant(NAME fused_int_subgroup SOURCE walk.comp PUSH octavo_attention_pu
                DEFINES OCTAVO_FUSED=1 OCTAVO_INT_DOT=1 OCTAVO_SUBGROUP=1 NEEDS int_dot subgroup)
 octavo_variant(NAME fused_int_shared SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7
                DEFINES OCTAVO_FUSED=1 OCTAVO_INT_DOT=1 NEEDS int_dot)
+octavo_variant(NAME fused_f16_subgroup SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7
+               DEFINES OCTAVO_FUSED=1 OCTAVO_HALF=1 OCTAVO_SUBGROUP=1 NEEDS float16 subgroup)
+octavo_variant(NAME fused_f16_shared SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7
+               DEFINES OCTAVO_FUSED=1 OCTAVO_HALF=1 NEEDS float16)
 octavo_variant(NAME fused_f32_subgroup SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7
                DEFINES OCTAVO_FUSED=1 OCTAVO_SUBGROUP=1 NEEDS subgroup)
 octavo_variant(NAME fused_f32_shared SOURCE walk.comp PUSH octavo_attention_push BINDINGS 7 DEFINES OCTAVO_FUSED=1)

@@ -4,7 +4,10 @@
 // the cache as LeanAttention, arXiv 2405.10480).
 //
 // OCTAVO_INT_DOT: scores are integer dots of codes with the query in int8 parts, values integer dots of codes with the
-// softmax weights times the tokens' V scales in uint8, one scale for each 32 tokens. Else everything is f32.
+// softmax weights times the tokens' V scales in uint8, one scale for each 32 tokens.
+// OCTAVO_HALF: the same products in f16, two at a time, of query rows whose largest magnitude is 1 and of weights that are
+// relative to the largest of 32 tokens; short sums go on in f32. Else, and for f16 pages, whose values may be
+// as large and small as f16 is, everything is f32.
 // OCTAVO_SUBGROUP: a team is one subgroup. Else it is the workgroup, and reductions go through shared memory.
 // OCTAVO_FUSED: the workgroup prepares its query rows itself, its teams walk the tiles of a share and merge their results,
 // and the last workgroup that arrives at a query tile finishes it: one dispatch. Else a workgroup is one team, rotate.comp
@@ -22,6 +25,12 @@
 #include "lib/team.glsl"
 #ifdef OCTAVO_INT_DOT
 #include "lib/int_dot.glsl"
+#endif
+#ifdef OCTAVO_HALF
+#include "lib/half_levels.glsl"
+#endif
+#if defined(OCTAVO_INT_DOT) || defined(OCTAVO_HALF)
+#define OCTAVO_GROUP_SCALES // weights have a scale for each 32 tokens
 #endif
 #ifdef OCTAVO_FUSED
 #include "lib/elements.glsl"
@@ -77,10 +86,16 @@ const uint WEIGHT_WORDS = INT_VALUES ? 32u : 128u;
 const bool PIPELINED = INT_KEYS && ROWS <= 2u && TOKENS == 4u && PASSES == 1u && KEY_PAD <= 128u;
 #else
 const bool INT_KEYS = false;
-const bool INT_VALUES = false;
+const bool PIPELINED = false;
+#ifdef OCTAVO_HALF
+const bool HALF_KEYS = KEY_BITS < 16u;
+const bool HALF_VALUES = VALUE_BITS < 16u;
+const uint QUERY_WORDS = HALF_KEYS ? KEY_PAD / 2u : KEY_PAD;
+const uint WEIGHT_WORDS = HALF_VALUES ? 64u : 128u;
+#else
 const uint QUERY_WORDS = KEY_PAD;
 const uint WEIGHT_WORDS = 128u;
-const bool PIPELINED = false;
+#endif
 #endif
 #ifdef OCTAVO_FUSED // the query rows, one of them twice, and then the results
 const uint PREPARED = (ROWS + 1u) * KEY_PAD;
@@ -90,7 +105,7 @@ const uint PREPARED = 0u;
 const uint RESULTS = TEAMS * ROWS * VALUE_PAD;
 
 // Of all teams
-shared uvec4 shared_query[ROWS * QUERY_WORDS / 4u + 8u];  // [row][part][word], or floats; and what a last chunk may read
+shared uvec4 shared_query[ROWS * QUERY_WORDS / 4u + 8u];  // [row][part][word], f16 pairs or floats; what a last chunk reads
 shared float shared_row_scale[ROWS];
 shared float shared_row_mean[ROWS];
 shared ivec2 shared_row_place[ROWS]; // position; 1: sees no key by the mask
@@ -99,7 +114,7 @@ shared int shared_row_offset[ROWS];
 #endif
 shared float rows[RESULTS > PREPARED ? RESULTS : PREPARED]; // [team][row][channel]: results
 // Of each team
-shared uvec4 shared_weights[TEAMS * ROWS * WEIGHT_WORDS / 4u]; // [team][row][quad] bytes, or [team][row][token] floats
+shared uvec4 shared_weights[TEAMS * ROWS * WEIGHT_WORDS / 4u]; // [team][row][quad] bytes or f16, [team][row][token] floats
 shared uvec4 shared_logits[TEAMS * ROWS * 32u];           // [team][row][quad]: dots (integers or floats), then logits
 shared vec4 shared_logs[TEAMS * 32u];                     // [team][quad]: log2 of V scales
 shared vec4 shared_logit_max[TEAMS * ROWS * 8u];          // [team][row][quad]: maximum of its four logits
@@ -107,9 +122,11 @@ shared float shared_row_max[TEAMS * 2u * ROWS];           // [team][tile parity]
 shared float shared_correction[TEAMS * ROWS];             // 2^(old maximum - new maximum)
 shared float team_max[TEAMS * ROWS];
 shared float team_sum[TEAMS * ROWS];
-#ifdef OCTAVO_INT_DOT
+#ifdef OCTAVO_GROUP_SCALES
 shared vec4 shared_weight_max[TEAMS * ROWS * 8u];         // [team][row][quad]: maximum of log2 of its four weights
 shared float shared_weight_scale[TEAMS * ROWS * 4u];      // [team][row][group of 32 tokens]
+#endif
+#ifdef OCTAVO_INT_DOT
 shared uint shared_weight_sum[TEAMS * 2u * ROWS * 4u];    // [team][tile parity][row][group]: sum of its uint8 weights
 #endif
 #ifdef OCTAVO_FUSED
@@ -201,66 +218,7 @@ float advance_max(uint k, float own) {
 
 // --- a packed tile ------------------------------------------------------------------------------------------------
 
-// Dots to logits for one quad and row; a token that is seen and not finite poisons the row.
-void finish_quad(uint k, uint token_first, bool edge, uint quad, uvec4 scales, vec4 logs) {
-    const uint row = row_of(k), at = team_row(row) * 32u + quad, max_at = team_row(row) * 8u + (quad >> 2);
-    const row_rule rule = load_rule(row);
-    vec4 x;
-#ifdef OCTAVO_INT_DOT
-    if (INT_KEYS) {
-        x = vec4(ivec4(shared_logits[at]) - shared_row_offset[row]);
-    } else
-#endif
-    {
-        x = uintBitsToFloat(shared_logits[at]);
-    }
-    bool poisoned = false;
-    [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-        const uint token = token_first + 4u * quad + j;
-        const float key_scale = KEY_BITS < 16u ? unpackHalf2x16(scales[j]).x : 1.0;
-        const float logit = finish_logit(rule, x[j] * (rule.scale * key_scale) + rule.mean);
-        const bool finite = (KEY_BITS == 16u || half_is_finite(scales[j])) && (VALUE_BITS == 16u || half_is_finite(scales[j] >> 16));
-        const bool good = finite && is_finite(logit);
-        bool seen = true;
-        if (edge) {
-            seen = token >= sequence.packed_begin && token < sequence.packed_end && row_sees(rule, token);
-        }
-        poisoned = poisoned || (seen && !good);
-        x[j] = seen && good ? logit : UNSEEN;
-    }
-    if (poisoned) {
-        update_sum(k, 1.0, NOT_A_NUMBER);
-    }
-    shared_logits[at] = floatBitsToUint(x);
-    shared_logit_max[max_at][quad & 3u] = largest_of(x);
-#ifdef OCTAVO_INT_DOT
-    shared_weight_max[max_at][quad & 3u] = max(largest_of(x + logs), UNSEEN);
-#endif
-}
-
-// The weights of one quad and row, from its logits: into shared memory. Returns the sum of exponentials.
-float weigh_quad(uint row, uint quad, float new_max) {
-    const uint at = team_row(row);
-    const vec4 y = uintBitsToFloat(shared_logits[at * 32u + quad]), logs = shared_logs[team * 32u + quad];
-    const bvec4 seen = greaterThan(y, vec4(0.5 * UNSEEN));
-    const vec4 p = mix(vec4(0.0), exp2(y - new_max), seen);
-#ifdef OCTAVO_INT_DOT
-    if (INT_VALUES) {
-        const uint max_at = at * 8u + (quad >> 3) * 2u;
-        const float group_max = largest_of(max(shared_weight_max[max_at], shared_weight_max[max_at + 1u]));
-        const uvec4 w = uvec4(mix(vec4(0.0), exp2(y + logs - group_max) * 255.0 + 0.5, seen));
-        shared_weights[at * 8u + (quad >> 2)][quad & 3u] = w.x | (w.y << 8) | (w.z << 16) | (w.w << 24);
-        atomicAdd(shared_weight_sum[(team_parity(parity) + row) * 4u + (quad >> 3)],
-                  ((1u << (VALUE_BITS & 15u)) - 1u) * ((w.x + w.y) + (w.z + w.w)));
-        if ((quad & 7u) == 0u) {
-            shared_weight_scale[at * 4u + (quad >> 3)] = exp2(group_max - new_max) * (0.5 / 255.0);
-        }
-        return (p.x + p.y) + (p.z + p.w);
-    }
-#endif
-    shared_weights[at * 32u + quad] = floatBitsToUint(VALUE_BITS < 16u ? mix(vec4(0.0), exp2(y + logs - new_max), seen) : p);
-    return (p.x + p.y) + (p.z + p.w);
-}
+#include "lib/walk_weights.glsl"
 
 uint page_base(uint page) {
     return (page * push.head_count + head) * HEAD_WORDS;
@@ -291,6 +249,11 @@ void walk_tile(uint page, uint token_first, bool edge, bool has_next, uint next_
 #ifdef OCTAVO_INT_DOT
             if (INT_KEYS) {
                 score_int(base, quad, first);
+            } else
+#endif
+#ifdef OCTAVO_HALF
+            if (HALF_KEYS) {
+                score_half(base, quad, first);
             } else
 #endif
             {

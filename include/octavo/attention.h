@@ -90,12 +90,12 @@ typedef struct octavo_attention_info {
  *   tokens   query tokens of a sequence: query_capacity / sequence_capacity, rounded up
  * Settings take the place of the library's numbers, each alone:
  *   lanes       of a workgroup, whole subgroups up to 1024; only of walks of subgroups in one dispatch, and of
- *               prefill_int8 and prefill_f32 a power of two from 8 to 128, eight for each row
+ *               prefill_int8, prefill_f16 and prefill_f32 a power of two from 8 to 128, eight for each row
  *   rows        query rows of a tile: 1, 2, 4 or 8, of the matrix variants also 16; of prefill_matrix 16, 32 or 64 for
  *               each subgroup, of the other prefill variants powers of two
  *   unpack      tokens, and channels, that a lane unpacks at once: 1, 2 or 4; not of the matrix and prefill variants
  *   dispatches  1: the walk prepares the queries and merges the results; 3: other dispatches do; the matrix variants
- *               take one, prefill_tiles, prefill_int8 and prefill_f32 three
+ *               take one, prefill_tiles, prefill_int8, prefill_f16 and prefill_f32 three
  *   query_bits  of an integer query: 8 or 15; only where K has integer codes in a variant of integer dots
  *   workgroups  that a call is cut into, about, up to 1048576; workgroup_target in octavo_attention_info goes before it
  *   slice_work  as in octavo_attention_info, which goes before it

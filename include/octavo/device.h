@@ -26,7 +26,7 @@ typedef enum octavo_capability {
     OCTAVO_CAPABILITY_PUSH_DESCRIPTOR = 1u << 2,   /* VK_KHR_push_descriptor */
     OCTAVO_CAPABILITY_TIMESTAMPS = 1u << 3,        /* the queue family writes timestamps */
     OCTAVO_CAPABILITY_PIPELINE_STATISTICS = 1u << 4, /* VK_KHR_pipeline_executable_properties */
-    OCTAVO_CAPABILITY_FLOAT16 = 1u << 5,           /* shaderFloat16: the matrix kernel needs it too */
+    OCTAVO_CAPABILITY_FLOAT16 = 1u << 5,           /* shaderFloat16: the f16 and the matrix kernels */
     OCTAVO_CAPABILITY_COOPERATIVE_MATRIX = 1u << 6, /* VK_KHR_cooperative_matrix in compute */
     OCTAVO_CAPABILITY_DEBUG_NAMES = 1u << 7,       /* VK_EXT_debug_utils on the instance */
     OCTAVO_CAPABILITY_PIPELINE_ROBUSTNESS = 1u << 8, /* VK_EXT_pipeline_robustness: Octavo's kernels stay inside their

@@ -150,7 +150,7 @@ static uint32_t prefill_shared_bytes(const octavo_kernel_variant *variant, const
 static uint32_t blocked_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                      const octavo_kernel_tuning *tuning) {
     bool int_dot = variant->arithmetic == OCTAVO_KERNEL_INT_DOT;
-    uint32_t quads = (tuning->rows + BLOCK_TOKENS) * 9u;
+    uint32_t quads = (tuning->rows + BLOCK_TOKENS) * 9u; /* of f16 fewer, but a window is f32 there too */
     if (tuning->query_parts != 0u) {
         uint32_t score_quads = tuning->rows * (tuning->query_parts * 4u + 1u) + BLOCK_TOKENS * 5u;
         if (score_quads > quads) quads = score_quads;
@@ -169,12 +169,14 @@ static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const oc
     if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return prefill_shared_bytes(variant, layout, tuning);
     if (octavo_kernel_has_one_dispatch(variant)) return matrix_shared_bytes(variant, layout, tuning);
     if (variant->source == OCTAVO_KERNEL_PREFILL) return blocked_shared_bytes(variant, layout, tuning);
-    uint32_t query_words =
-        tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u : layout->key_dim_padded;
-    bool int_dot = variant->arithmetic == OCTAVO_KERNEL_INT_DOT;
-    uint32_t weight_words = int_dot && layout->value_bits < 16u ? 32u : 128u;
+    uint32_t query_words = tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u
+                           : tuning->query_half      ? layout->key_dim_padded / 2u
+                                                     : layout->key_dim_padded;
+    bool int_dot = variant->arithmetic == OCTAVO_KERNEL_INT_DOT, half = variant->arithmetic == OCTAVO_KERNEL_HALF;
+    uint32_t weight_words = layout->value_bits == 16u ? 128u : int_dot ? 32u : half ? 64u : 128u;
     uint32_t words = weight_words + 128u + 32u + 2u + 3u; /* and logits, maxima, correction, team's result */
-    words += int_dot ? 32u + 4u + 8u : 0u;                /* weight maxima, scales, sums of two tiles */
+    words += int_dot || half ? 32u + 4u : 0u;             /* weight maxima, scales */
+    words += int_dot ? 8u : 0u;                           /* sums of two tiles */
     uint32_t results = tuning->teams * tuning->rows * layout->value_dim_padded;
     uint32_t prepared = tuning->fused ? (tuning->rows + 1u) * layout->key_dim_padded : 0u;
     uint32_t shared = tuning->rows * (query_words + 4u + (int_dot ? 1u : 0u)); /* rules, offset */
@@ -186,6 +188,10 @@ static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const oc
 
 bool octavo_kernel_int_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout) {
     return variant->arithmetic == OCTAVO_KERNEL_INT_DOT && layout->key_bits < 16u;
+}
+
+bool octavo_kernel_half_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout) {
+    return variant->arithmetic == OCTAVO_KERNEL_HALF && layout->key_bits < 16u;
 }
 
 /* The subgroup size to require: the nearest to the wanted one that there is. */
@@ -382,6 +388,7 @@ static bool tune_blocked(const octavo_device_snapshot *snapshot, const octavo_ke
     uint32_t rows_min = tuning->lanes / BLOCK_COLUMN_LANES;
     if (rows_min == 0u) return false;
     tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
+    tuning->query_half = octavo_kernel_half_query(variant, layout);
     tuning->rows = row->prefill_rows;
     if (layout->value_dim_padded > 128u) tuning->rows /= 2u; /* as many results in registers */
     while (tuning->rows > rows_min &&
@@ -413,6 +420,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     if (team_lanes > snapshot->max_compute_work_group_invocations) return false;
     tuning->subgroup_size = variant->one_subgroup ? team_lanes : 0u;
     tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
+    tuning->query_half = octavo_kernel_half_query(variant, layout);
     tuning->tokens = row->tokens;
     uint32_t rows_min = team_lanes > 32u ? team_lanes / 32u : 1u;
     uint32_t wanted = shape->phase == OCTAVO_PHASE_PREFILL ? row->rows_max : power_of_two_at_least(shape->group);

@@ -4,6 +4,11 @@
 #include "octavo_abi.h"
 #include "shader_modules.h"
 
+#define VENDOR_AMD 0x1002u
+#define VENDOR_QUALCOMM 0x5143u
+#define VENDOR_APPLE 0x106bu
+#define DRIVER_HONEYKRISP 26u /* VK_DRIVER_ID_MESA_HONEYKRISP */
+
 #define VARIANT(name, source, arithmetic, module, fused_module, one_subgroup)                                          \
     {                                                                                                                  \
         name, OCTAVO_KERNEL_##source, OCTAVO_KERNEL_##arithmetic, OCTAVO_SHADER_##module,                              \
@@ -15,9 +20,12 @@ const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] 
     VARIANT("matrix", WALK_MATRIX, MATRIX, WALK_MATRIX, WALK_MATRIX, false),
     VARIANT("int8_subgroup", WALK, INT_DOT, WALK_INT_SUBGROUP, FUSED_INT_SUBGROUP, true),
     VARIANT("int8_shared", WALK, INT_DOT, WALK_INT_SHARED, FUSED_INT_SHARED, false),
+    VARIANT("f16_subgroup", WALK, HALF, WALK_F16_SUBGROUP, FUSED_F16_SUBGROUP, true),
+    VARIANT("f16_shared", WALK, HALF, WALK_F16_SHARED, FUSED_F16_SHARED, false),
     VARIANT("f32_subgroup", WALK, FLOAT, WALK_F32_SUBGROUP, FUSED_F32_SUBGROUP, true),
     VARIANT("f32_shared", WALK, FLOAT, WALK_F32_SHARED, FUSED_F32_SHARED, false),
     VARIANT("prefill_int8", PREFILL, INT_DOT, PREFILL_INT, PREFILL_INT, false),
+    VARIANT("prefill_f16", PREFILL, HALF, PREFILL_F16, PREFILL_F16, false),
     VARIANT("prefill_f32", PREFILL, FLOAT, PREFILL_F32, PREFILL_F32, false),
     VARIANT("matrix_emulated", WALK_MATRIX, EMULATED_MATRIX, WALK_MATRIX_EMULATED, WALK_MATRIX_EMULATED, false),
     VARIANT("prefill_emulated", PREFILL_MATRIX, EMULATED_MATRIX, PREFILL_EMULATED, PREFILL_EMULATED, false),
@@ -72,6 +80,7 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
         return "the device has no subgroup arithmetic with a required size in compute shaders";
     }
     if ((missing & OCTAVO_CAPABILITY_COOPERATIVE_MATRIX) != 0u) return "the device has no cooperative matrices";
+    if ((missing & OCTAVO_CAPABILITY_FLOAT16) != 0u) return "the device has no f16 arithmetic";
     if (missing != 0u) return "the device lacks a capability that the variant needs";
     if (octavo_kernel_has_one_dispatch(variant) && !octavo_kernel_binds_fused(snapshot)) {
         return "the device binds too few storage buffers for a walk in one dispatch";
@@ -80,27 +89,49 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
     return variant->source == OCTAVO_KERNEL_PREFILL_TILES ? octavo_tile_refusal(snapshot) : matrix_refusal(snapshot);
 }
 
+/* Where products of f16 pairs take fewer instructions than those of f32, as compilers count them for each cached value
+ * (3 bits, d 128). Decode, one and four query heads: GCN 5 6.9 and 10.0 against 10.9 and 17.1, RDNA 1 3.4 and 7.3
+ * against 6.3 and 15.7, Adreno 740 9.4 and 14.6 against 11.0 and 17.3, Apple 5.4 and 11.7 against 7.0 and 14.7.
+ * Prefill: GCN 5 108 against 126, RDNA 1 93 against 123; but Adreno, which takes pairs apart, 79 against 71, and Apple
+ * 71 against 70. Intel converts a byte where it is used: Skylake 7.1 and 16.2 against 5.8 and 14.4. Mali (G310) spills
+ * 57 registers where it spilled 51. */
+static bool prefers_half(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant) {
+    switch (snapshot->vendor_id) {
+    case VENDOR_AMD:
+        return true;
+    case VENDOR_QUALCOMM:
+    case VENDOR_APPLE:
+        return variant->source == OCTAVO_KERNEL_WALK;
+    default: /* Apple's chips under a vendor number of Mesa */
+        return snapshot->driver_id == DRIVER_HONEYKRISP && variant->source == OCTAVO_KERNEL_WALK;
+    }
+}
+
 /* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. Where
  * a variant for prefill alone can run, it reads and unpacks the cache for more rows at once than the others. Matrices
  * of a processor are a loop: lavapipe, 512 queries and 4096 keys, d 128: 3.8 s with them, 1.2 s in f32, 0.9 s by dots.
  */
-#define RANK_COUNT 6u
-static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant, bool prefer_int) {
-    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 5u;
+#define RANK_COUNT 8u
+static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant, bool has_codes) {
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 7u;
     if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) return 0u;
-    bool preferred = (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) == prefer_int;
-    return (octavo_kernel_is_for_prefill(variant) ? 1u : 3u) + (preferred ? 0u : 1u);
+    uint32_t first = octavo_kernel_is_for_prefill(variant) ? 1u : 4u;
+    bool prefer_int = has_codes && snapshot->int_dot_accelerated != VK_FALSE;
+    if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) return prefer_int ? first : first + 2u;
+    bool prefer_half = has_codes && prefers_half(snapshot, variant);
+    bool preferred = (variant->arithmetic == OCTAVO_KERNEL_HALF) == prefer_half;
+    return first + (prefer_int ? 1u : 0u) + (preferred ? 0u : 1u);
 }
 
 uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, octavo_phase phase,
                                      uint32_t key_bits, uint32_t value_bits,
                                      uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    bool prefer_int = snapshot->int_dot_accelerated != VK_FALSE && (key_bits != 16u || value_bits != 16u);
+    bool has_codes = key_bits != 16u || value_bits != 16u;
     uint32_t count = 0;
     for (uint32_t wanted = 0; wanted < RANK_COUNT; ++wanted) {
         for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
             const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
-            if (variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX && rank(snapshot, variant, prefer_int) == wanted &&
+            if (variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX && rank(snapshot, variant, has_codes) == wanted &&
                 octavo_kernel_variant_refusal(variant, snapshot, capabilities, phase) == NULL) {
                 order[count++] = i;
             }

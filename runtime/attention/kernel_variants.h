@@ -9,6 +9,7 @@
 
 typedef enum octavo_kernel_arithmetic {
     OCTAVO_KERNEL_FLOAT,           /* f32 */
+    OCTAVO_KERNEL_HALF,            /* scores and values of packed codes are products of f16, two at a time */
     OCTAVO_KERNEL_INT_DOT,         /* scores and values of packed codes are integer dots */
     OCTAVO_KERNEL_MATRIX,          /* f16 products of cooperative matrices, fragments set in registers */
     OCTAVO_KERNEL_EMULATED_MATRIX, /* the same without matrix units: to show that the kernel is right */
@@ -32,7 +33,7 @@ typedef struct octavo_kernel_variant {
     bool one_subgroup;     /* the workgroup is exactly one subgroup */
 } octavo_kernel_variant;
 
-#define OCTAVO_KERNEL_VARIANT_COUNT 12u
+#define OCTAVO_KERNEL_VARIANT_COUNT 15u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
 
 /* Its query tiles have so many rows that decoding is left to others. */

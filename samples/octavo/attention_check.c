@@ -4,19 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* f32 paths round nothing but sums; f16 ones round inputs or outputs to 11 bits; the others round queries and weights
- * to 8 bits, which counts more the further the logits are apart. */
+/* f32 paths round nothing but sums; f16 ones round inputs, sums or outputs to 11 bits; the others round queries and
+ * weights to 8 bits, which counts more the further the logits are apart. */
 double octavo_check_bound(const char *variant, octavo_type output_type, double logit_deviation) {
     bool is_f32 = strstr(variant, "f32") != NULL, is_f16 = strstr(variant, "f16") != NULL;
     /* Far apart logits are large ones, and f32 rounds those by 6e-8 of their size. */
     if (is_f32 && output_type == OCTAVO_F32) return logit_deviation <= 16 ? 2e-5 : 2e-5 / 16 * logit_deviation;
-    if (is_f32 || is_f16) return 2e-3;
+    if (is_f32) return 2e-3;
+    if (is_f16) return logit_deviation <= 8 ? 2e-3 : 2e-3 / 8 * logit_deviation; /* a part of the logits' size */
     return logit_deviation <= 1.25 ? 1.2e-2 : 2e-2;
 }
 
 static double check_bound_of_lse(const char *variant, double logit_deviation, double largest) {
     double spread = logit_deviation > 1 ? logit_deviation : 1;
     if (strstr(variant, "f32") != NULL) return 1e-4 * (1 + 0.1 * largest);
+    if (strstr(variant, "f16") != NULL) return 4e-3 * spread;
     return 0.06 * spread;
 }
 

@@ -44,6 +44,12 @@ vec4 query_values(uint row, uint i) {
         return x;
     }
 #endif
+#ifdef OCTAVO_HALF
+    if (HALF_KEYS) { // two pairs: 0 and 2, 1 and 3
+        const vec2 even = unpackHalf2x16(scratch[at + 2u * i]), odd = unpackHalf2x16(scratch[at + 2u * i + 1u]);
+        return vec4(even.x, odd.x, even.y, odd.y);
+    }
+#endif
     return uintBitsToFloat(scratch4[at / 4u + i]);
 }
 
@@ -87,6 +93,38 @@ void place_values(token_block block, uint chunk) {
         }
     }
 }
+
+#ifdef OCTAVO_HALF
+uvec4 packed_halves(const uint bits, uint tile, const uint rows, uint row, uint group, uint i) {
+    uint words[4];
+    [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+        words[n] = n < bits ? pool[tile + tile_word(rows, row, group * bits + n)] : 0u;
+    }
+    return pack_eight(eight_levels(bits, i, words));
+}
+
+// 32 channels of the queries and of the block's keys.
+void place_halves(token_block block, uint group) {
+    [[dont_unroll]] for (uint n = lane; n < ROWS * HALF_PARTS; n += LANES) {
+        const uint row = n / HALF_PARTS, i = n % HALF_PARTS;
+        const uint at = (query_row(row) + OCTAVO_ROW_HEADER_WORDS) / 4u + group * HALF_PARTS + i;
+        area[row * HALF_STRIDE + i] = row < tile.row_count ? scratch4[at] : uvec4(0u);
+    }
+    [[dont_unroll]] for (uint n = lane; n < BLOCK * HALF_PARTS; n += LANES) {
+        const uint place = n % BLOCK, i = n / BLOCK, token = BLOCK * block.group + place_token(place);
+        area[(ROWS + place) * HALF_STRIDE + i] = packed_halves(KEY_BITS, block.tile, OCTAVO_TILE_TOKENS, token, group, i);
+    }
+}
+
+// 32 channels of the block's values, one row a channel; the weights are there.
+void place_value_halves(token_block block, uint chunk) {
+    [[dont_unroll]] for (uint n = lane; n < BLOCK * HALF_PARTS; n += LANES) {
+        const uint channel = n % 32u, i = n / 32u;
+        area[(ROWS + channel) * HALF_STRIDE + i] =
+            packed_halves(VALUE_BITS, block.tile + VALUE_TILE, VALUE_PAD, 32u * chunk + channel, block.group, i);
+    }
+}
+#endif
 
 #ifdef OCTAVO_INT_DOT
 uvec4 packed_parts(const uint bits, uint tile, const uint rows, uint row, uint group, uint half_group) {

@@ -40,6 +40,56 @@ void add_floats(const uint chunk, const bool select) {
     }
 }
 
+#ifdef OCTAVO_HALF
+f16vec2 half_sums[LANE_ROWS * 4u]; // [row][column]
+
+void clear_halves() {
+    [[unroll]] for (uint n = 0u; n < LANE_ROWS * 4u; ++n) {
+        half_sums[n] = f16vec2(0.0);
+    }
+}
+
+// Adds the products of part i of the rows of this lane with that of its columns to half_sums.
+void multiply_halves(uint i) {
+    half_eight columns[4];
+    [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+        columns[j] = unpack_eight(area[(ROWS + COLUMN_LANES * j + column) * HALF_STRIDE + i]);
+    }
+    [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+        const half_eight x = unpack_eight(area[row_of(k) * HALF_STRIDE + i]);
+        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+            half_sums[4u * k + j] = add_products(x, columns[j], half_sums[4u * k + j]);
+        }
+    }
+}
+
+void score_halves(token_block block) {
+    [[dont_unroll]] for (uint group = 0u; group < KEY_PAD / 32u; ++group) {
+        barrier();
+        place_halves(block, group);
+        barrier();
+        [[dont_unroll]] for (uint i = 0u; i < HALF_PARTS; ++i) {
+            clear_halves();
+            multiply_halves(i);
+            [[unroll]] for (uint n = 0u; n < LANE_ROWS * 4u; ++n) {
+                scores[n] += sum_of_pair(half_sums[n]);
+            }
+        }
+    }
+}
+
+void add_halves(const uint chunk) {
+    [[dont_unroll]] for (uint i = 0u; i < HALF_PARTS / 2u; ++i) {
+        clear_halves();
+        multiply_halves(2u * i);
+        multiply_halves(2u * i + 1u);
+        [[unroll]] for (uint n = 0u; n < LANE_ROWS * 4u; ++n) {
+            outputs[chunk * LANE_ROWS * 4u + n] += sum_of_pair(half_sums[n]) * weight_scale[n / 4u];
+        }
+    }
+}
+#endif
+
 #ifdef OCTAVO_INT_DOT
 // The dots are of twice the levels: codes less the row's offset.
 void score_integers(token_block block) {
@@ -130,6 +180,12 @@ void score_block(token_block block) {
     [[unroll]] for (uint n = 0u; n < LANE_ROWS * 4u; ++n) {
         scores[n] = 0.0;
     }
+#ifdef OCTAVO_HALF
+    if (HALF_KEYS && !is_window(block)) {
+        score_halves(block);
+        return;
+    }
+#endif
     score_floats(block);
 }
 
@@ -140,6 +196,14 @@ void add_chunk(token_block block, const uint chunk) {
     if (chunk > 0u) {
         barrier();
     }
+#ifdef OCTAVO_HALF
+    if (HALF_VALUES && !is_window(block)) {
+        place_value_halves(block, chunk);
+        barrier();
+        add_halves(chunk);
+        return;
+    }
+#endif
     place_values(block, chunk);
     barrier();
     if (VALUE_BITS == 16u || is_window(block)) {

@@ -75,13 +75,38 @@ vec4 query_quad(uint i) {
     return vec4(rows[4u * i], rows[4u * i + 1u], rows[4u * i + 2u], rows[4u * i + 3u]);
 }
 
-#ifdef OCTAVO_INT_DOT
-void store_query_int() {
+// The largest magnitude of each row into row_largest[]; a barrier follows.
+void find_largest() {
     [[dont_unroll]] for (uint i = lane; i < ROWS * KEY_PAD / 4u; i += GROUP_LANES) {
         // bits of magnitudes are in their order; those of Inf and NaN come last
         const uvec4 x = floatBitsToUint(query_quad(i)) & 0x7fffffffu;
         atomicMax(row_largest[i / (KEY_PAD / 4u)], max(max(x.x, x.y), max(x.z, x.w)));
     }
+}
+
+#ifdef OCTAVO_HALF
+void store_query_half() {
+    find_largest();
+    barrier();
+    [[dont_unroll]] for (uint i = lane; i < ROWS * KEY_PAD / 4u; i += GROUP_LANES) {
+        const uint row = i / (KEY_PAD / 4u);
+        const float largest = uintBitsToFloat(row_largest[row]);
+        const bool finite = row_largest[row] < 0x7f800000u;
+        const uvec2 words = half_quad(finite && largest > 1.0e-30 ? query_quad(i) * (1.0 / largest) : vec4(0.0));
+        shared_query[i >> 1][2u * (i & 1u)] = words.x;
+        shared_query[i >> 1][2u * (i & 1u) + 1u] = words.y;
+    }
+    for (uint row = lane; row < ROWS; row += GROUP_LANES) {
+        const bool finite = row_largest[row] < 0x7f800000u;
+        shared_row_scale[row] = finite ? push.scale * uintBitsToFloat(row_largest[row]) : NOT_A_NUMBER;
+        shared_row_mean[row] *= push.scale;
+    }
+}
+#endif
+
+#ifdef OCTAVO_INT_DOT
+void store_query_int() {
+    find_largest();
     barrier();
     [[dont_unroll]] for (uint i = lane; i < ROWS * KEY_PAD / 4u; i += GROUP_LANES) {
         const uint row = i / (KEY_PAD / 4u), at = row * QUERY_WORDS + i % (KEY_PAD / 4u), low_at = at + KEY_PAD / 4u;
@@ -130,6 +155,11 @@ void load_query() {
 #ifdef OCTAVO_INT_DOT
     if (INT_KEYS) {
         store_query_int();
+    } else
+#endif
+#ifdef OCTAVO_HALF
+    if (HALF_KEYS) {
+        store_query_half();
     } else
 #endif
     {

@@ -129,6 +129,41 @@ void score_int(uint base, uint quad, uint first) {
 }
 #endif
 
+#ifdef OCTAVO_HALF
+// Dots of the levels of tokens 4 quad + first .. + TOKENS with the query.
+void score_half(uint tile, uint quad, uint first) {
+    float sums[LANE_ROWS * TOKENS]; // [row][token]
+    [[unroll]] for (uint n = 0u; n < LANE_ROWS * TOKENS; ++n) {
+        sums[n] = 0.0;
+    }
+    [[dont_unroll]] for (uint g = 0u; g < KEY_PAD / 32u; ++g) {
+        half_eight levels[TOKENS * 4u]; // [token][eight channels]
+        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+            uint words[4];
+            [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+                words[n] = n < KEY_BITS ? load_word(tile, OCTAVO_TILE_TOKENS, 4u * quad + first + t, g * KEY_BITS + n) : 0u;
+            }
+            [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+                levels[t * 4u + i] = eight_levels(KEY_BITS, i, words);
+            }
+        }
+        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+            [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+                const half_eight q = unpack_eight(shared_query[row_of(k) * QUERY_WORDS / 4u + g * 4u + i]);
+                [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+                    sums[k * TOKENS + t] += sum_of_pair(add_products(levels[t * 4u + i], q, f16vec2(0.0)));
+                }
+            }
+        }
+    }
+    [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+            shared_logits[team_row(row_of(k)) * 32u + quad][first + t] = floatBitsToUint(sums[k * TOKENS + t]);
+        }
+    }
+}
+#endif
+
 // The same in f32: dots of levels (or f16 values) with the query.
 void score_float(uint tile, uint quad, uint first) {
     const float zero = float((1u << (KEY_BITS & 15u)) - 1u) * 0.5;

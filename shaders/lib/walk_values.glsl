@@ -2,8 +2,9 @@
 #ifndef OCTAVO_WALK_VALUES_GLSL
 #define OCTAVO_WALK_VALUES_GLSL
 
-#ifdef OCTAVO_INT_DOT
 const uint BATCH = TOKENS < LANE_CHANNELS ? TOKENS : LANE_CHANNELS; // channels whose codes are in registers at once
+
+#ifdef OCTAVO_INT_DOT
 uint value_words[BATCH * VALUE_ROW_WORDS];
 
 void load_values(uint tile, uint first) {
@@ -74,6 +75,47 @@ void add_values_int(uint first) {
 }
 #endif
 
+#ifdef OCTAVO_HALF
+// Channels first .. first + BATCH - 1 of this lane.
+void add_values_half(uint tile, uint first) {
+    float sums[ROWS * BATCH]; // [row][channel]
+    [[unroll]] for (uint n = 0u; n < ROWS * BATCH; ++n) {
+        sums[n] = 0.0;
+    }
+    [[dont_unroll]] for (uint g = 0u; g < 4u; ++g) {
+        half_eight levels[BATCH * 4u]; // [channel][eight tokens]
+        [[unroll]] for (uint b = 0u; b < BATCH; ++b) {
+            const uint channel = min(team_lane + LANES * (first + b), VALUE_PAD - 1u);
+            uint words[4];
+            [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+                words[n] = n < VALUE_BITS ? load_word(tile, VALUE_PAD, channel, g * VALUE_BITS + n) : 0u;
+            }
+            [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+                levels[b * 4u + i] = eight_levels(VALUE_BITS, i, words);
+            }
+        }
+        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+            const float scale = shared_weight_scale[team_row(r) * 4u + g];
+            [[unroll]] for (uint i = 0u; i < 4u; i += 2u) {
+                const uint at = team_row(r) * 16u + g * 4u + i;
+                const half_eight w0 = unpack_eight(shared_weights[at]), w1 = unpack_eight(shared_weights[at + 1u]);
+                [[unroll]] for (uint b = 0u; b < BATCH; ++b) {
+                    const f16vec2 sum = add_products(levels[b * 4u + i], w0, f16vec2(0.0));
+                    sums[r * BATCH + b] += sum_of_pair(add_products(levels[b * 4u + i + 1u], w1, sum)) * scale;
+                }
+            }
+        }
+    }
+    [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+        [[unroll]] for (uint b = 0u; b < BATCH; ++b) {
+            if (has_channel(first + b)) {
+                update_result(first + b, r, shared_correction[team_row(r)], sums[r * BATCH + b]);
+            }
+        }
+    }
+}
+#endif
+
 void add_channel_float(uint tile, uint i) {
     const float zero = float((1u << (VALUE_BITS & 15u)) - 1u) * 0.5;
     const uint channel = team_lane + LANES * i;
@@ -126,6 +168,14 @@ void add_values(uint tile) {
                 load_values(tile, first);
             }
             add_values_int(first);
+        }
+        return;
+    }
+#endif
+#ifdef OCTAVO_HALF
+    if (HALF_VALUES) {
+        [[dont_unroll]] for (uint first = 0u; first < LANE_CHANNELS; first += BATCH) {
+            add_values_half(tile, first);
         }
         return;
     }

@@ -26,6 +26,14 @@ vec2 query_pair(uint row, uint w) {
         return 128.0 * x + vec2(float(bitfieldExtract(low, shift, 8)), float(bitfieldExtract(low, shift + 8, 8)));
     }
 #endif
+#ifdef OCTAVO_HALF
+    if (HALF_KEYS) { // each four channels are two pairs: 0 and 2, 1 and 3
+        const uint even_at = row * QUERY_WORDS + (w & ~1u), odd_at = even_at + 1u;
+        const vec2 even = unpackHalf2x16(shared_query[even_at >> 2][even_at & 3u]);
+        const vec2 odd = unpackHalf2x16(shared_query[odd_at >> 2][odd_at & 3u]);
+        return (w & 1u) == 0u ? vec2(even.x, odd.x) : vec2(even.y, odd.y);
+    }
+#endif
     const uint at = row * KEY_PAD + 2u * w;
     return uintBitsToFloat((at & 2u) == 0u ? shared_query[at >> 2].xy : shared_query[at >> 2].zw);
 }

@@ -1,12 +1,12 @@
-/* octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP] [--matrix] [MODULE...]
+/* octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP [--variant NAME]] [--matrix] [MODULE...]
  *
  * Compiles compute shaders with one device's own compiler and prints a line of tab-separated values for each. Without
  * MODULE (see fleet_list.h for its spelling) it compiles what the library would run on this device.
- * With --values it prints instead, as JSON, how many instructions the chosen decode walks take for each cached value.
- * With --matrix it compiles the walks of prefill with matrix units, and fails also where the assembly of one has no
- * instruction of them; a device without such walks ends it with 4. A job's number goes to stderr before it starts, so
- * that a script can go on with --from after a compiler crashed. Exit: 0 every job compiled and no chosen one spills, 1
- * one did not, 2 usage, 3 no device, 4 no matrix units. */
+ * With --values it prints instead, as JSON, how many instructions the chosen decode walks take for each cached value,
+ * or those of a variant. With --matrix it compiles the walks of prefill with matrix units, and fails also where the
+ * assembly of one has no instruction of them; a device without such walks ends it with 4. A job's number goes to stderr
+ * before it starts, so that a script can go on with --from after a compiler crashed. Exit: 0 every job compiled and no
+ * chosen one spills, 1 one did not, 2 usage, 3 no device, 4 no matrix units. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,13 +102,16 @@ static bool parse_number(const char *text, uint32_t *number) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {
-        {"device", required_argument, NULL, 'd'}, {"from", required_argument, NULL, 'f'},
-        {"list", no_argument, NULL, 'l'},         {"values", required_argument, NULL, 'v'},
-        {"matrix", no_argument, NULL, 'm'},       {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"device", required_argument, NULL, 'd'},
+                                            {"from", required_argument, NULL, 'f'},
+                                            {"list", no_argument, NULL, 'l'},
+                                            {"values", required_argument, NULL, 'v'},
+                                            {"matrix", no_argument, NULL, 'm'},
+                                            {"variant", required_argument, NULL, 'V'},
+                                            {NULL, 0, NULL, 0}};
     uint32_t index = 0, from = 0;
     bool list = false, matrix = false, understood = true;
-    const char *chip = NULL;
+    const char *chip = NULL, *variant = NULL;
     for (int option; (option = getopt_long(argc, argv, "d:f:lmv:", options, NULL)) != -1;) {
         switch (option) {
         case 'd':
@@ -126,6 +129,9 @@ int main(int argc, char **argv) {
         case 'v':
             chip = optarg;
             break;
+        case 'V':
+            variant = optarg;
+            break;
         default:
             understood = false;
         }
@@ -134,8 +140,8 @@ int main(int argc, char **argv) {
     fleet_job *jobs = calloc(MAX_JOBS, sizeof *jobs);
     if (!understood || argument_count > MAX_JOBS || !jobs) {
         fprintf(stderr,
-                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP] [--matrix] "
-                "[FILE.spv[,OPTION...]...]\n");
+                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP [--variant NAME]] "
+                "[--matrix] [FILE.spv[,OPTION...]...]\n");
         free(jobs);
         return 2;
     }
@@ -152,7 +158,7 @@ int main(int argc, char **argv) {
         goto done;
     }
     if (argument_count == 0) {
-        count = chip     ? fleet_decode_jobs(&device, jobs, MAX_JOBS)
+        count = chip     ? fleet_value_jobs(&device, variant, jobs, MAX_JOBS)
                 : matrix ? fleet_matrix_jobs(&device, jobs, MAX_JOBS)
                          : fleet_jobs(&device, jobs, MAX_JOBS);
         if (matrix && count == 0) {

@@ -94,8 +94,9 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
         job.rung = rung;
         job.int8_dot = snapshot->int_dot_accelerated;
         job.trip_lanes = tuning.lanes / tuning.teams; /* teams of a fused walk have tiles, or steps, of their own */
-        job.trip_values = (octavo_kernel_has_one_dispatch(variant) ? 32u : OCTAVO_TILE_TOKENS) *
-                          (shape->layout->key_dim_padded + shape->layout->value_dim_padded);
+        bool is_block = octavo_kernel_has_one_dispatch(variant) || variant->source == OCTAVO_KERNEL_PREFILL;
+        job.trip_values =
+            (is_block ? 32u : OCTAVO_TILE_TOKENS) * (shape->layout->key_dim_padded + shape->layout->value_dim_padded);
         if (rung == 0) {
             octavo_gpu_pipeline_info rotate =
                 octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
@@ -218,12 +219,28 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
     return list.count;
 }
 
-size_t fleet_decode_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
+static uint32_t variant_of_name(const char *name) {
+    uint32_t i = 0;
+    while (i < OCTAVO_KERNEL_VARIANT_COUNT && strcmp(octavo_kernel_variants[i].name, name) != 0) i++;
+    return i;
+}
+
+size_t fleet_value_jobs(const fleet_device *device, const char *variant_name, fleet_job *jobs, size_t capacity) {
     static const uint32_t groups[] = {1, 4};
     octavo_device_snapshot snapshot;
     octavo_device_plan plan;
     if (!plan_device(device, &snapshot, &plan)) {
         return 0;
+    }
+    octavo_device_snapshot narrow = snapshot; /* what has a form between two other dispatches is counted in that one */
+    narrow.max_stage_storage_buffers = OCTAVO_GPU_MIN_STORAGE_BUFFERS;
+    uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT] = {0};
+    uint32_t count = octavo_kernel_variant_order(&snapshot, plan.capabilities, OCTAVO_PHASE_DECODE, 3, 3, order);
+    if (variant_name) {
+        order[0] = variant_of_name(variant_name);
+        count = order[0] < OCTAVO_KERNEL_VARIANT_COUNT &&
+                octavo_kernel_variant_refusal(&octavo_kernel_variants[order[0]], &snapshot, plan.capabilities,
+                                              OCTAVO_PHASE_AUTO) == NULL;
     }
     size_t kept = 0;
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
@@ -231,9 +248,16 @@ size_t fleet_decode_jobs(const fleet_device *device, fleet_job *jobs, size_t cap
                          .capacity = capacity - kept,
                          .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
         octavo_packed_layout layout = octavo_packed_layout_make(1, 8, 128, 128, 3, 3);
-        octavo_kernel_shape shape = {
-            .layout = &layout, .group = groups[i], .query_tokens = 1, .phase = OCTAVO_PHASE_DECODE};
-        add_attention(&list, &snapshot, plan.capabilities, &shape, "d 128/128 bits 3/3", false);
+        octavo_kernel_shape shape = {.layout = &layout, .group = groups[i]};
+        bool found = false;
+        for (uint32_t v = 0; v < count && !found; v++) {
+            const octavo_kernel_variant *variant = &octavo_kernel_variants[order[v]];
+            bool is_for_prefill = octavo_kernel_is_for_prefill(variant);
+            shape.phase = is_for_prefill ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
+            shape.query_tokens = is_for_prefill ? 512 : 1;
+            found = add_walk(&list, octavo_kernel_has_one_dispatch(variant) ? &snapshot : &narrow, variant, &shape,
+                             "d 128/128 bits 3/3", true);
+        }
         for (size_t j = 0; j < list.count && j < list.capacity; j++) {
             if (list.jobs[j].trip_values != 0) { /* a walk */
                 jobs[kept++] = list.jobs[j];

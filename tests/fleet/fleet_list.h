@@ -39,9 +39,9 @@ typedef struct fleet_job {
  * are, which may exceed `capacity`. */
 size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
 
-/* Only the chosen walks of decode at 3 bits and 128 channels, with one and with four query heads for each KV head: what
- * instructions for each value are counted of. */
-size_t fleet_decode_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
+/* Only walks at 3 bits and 128 channels, with one and with four query heads for each KV head: what instructions for
+ * each value are counted of. variant: its name; NULL: what is chosen for decoding. */
+size_t fleet_value_jobs(const fleet_device *device, const char *variant, fleet_job *jobs, size_t capacity);
 
 /* Only the walks with matrix units that are made for prefill, each variant that the device can run. */
 size_t fleet_matrix_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);

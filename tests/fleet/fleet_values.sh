@@ -56,7 +56,7 @@ fi
 [ $# -ge 1 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
 program=$1
 shift
-all='amd:polaris10@trixie amd:polaris10 amd:vega10 amd:navi21 amd:navi31@trixie amd:navi31 amd:strix1 amd:gfx1201
+all='amd:polaris10@trixie amd:polaris10 amd:vega10 amd:navi10 amd:navi21 amd:navi31@trixie amd:navi31 amd:strix1 amd:gfx1201
 intel:skl intel:tgl intel:dg2@trixie intel:dg2 intel:bmg intel:ptl
 nv:132 nv:162@trixie nv:162 nv:172@trixie nv:172 nv:192 nv:1b2
 adreno:630 adreno:660 adreno:740 adreno:830 mali:7212 mali:a867 mali:ac74 apple:13 v3d pvr'

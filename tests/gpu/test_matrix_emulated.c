@@ -1,6 +1,7 @@
-/* The matrix walks on any device: their emulations, forced, and prefill_tiles where the device has matrix units, on a
- * problem for each thing that they do, against the oracle. The bound is that of f16 queries and weights, far below that
- * of the self test. test_matrix_poison.c has what is not finite. */
+/* Walks with products of f16 on any device, on a problem for each thing that they do, against the oracle: the
+ * emulations of the matrix walks, forced, prefill_tiles where the device has matrix units, and those in f16 arithmetic.
+ * The bound is that of f16 queries and weights, of the matrix walks far below that of the self test.
+ * test_matrix_poison.c has what is not finite. */
 #include "attention_check.h"
 #include "gpu_fixture.h"
 #include "random_numbers.h"
@@ -179,7 +180,10 @@ static const struct {
 } variants[] = {{"matrix_emulated", OCTAVO_PHASE_AUTO},
                 {"prefill_emulated", OCTAVO_PHASE_PREFILL},
                 {"prefill_tiles_emulated", OCTAVO_PHASE_PREFILL},
-                {"prefill_tiles", OCTAVO_PHASE_PREFILL}};
+                {"prefill_tiles", OCTAVO_PHASE_PREFILL},
+                {"f16_subgroup", OCTAVO_PHASE_AUTO},
+                {"f16_shared", OCTAVO_PHASE_AUTO},
+                {"prefill_f16", OCTAVO_PHASE_PREFILL}};
 #define VARIANT_COUNT (sizeof variants / sizeof variants[0])
 
 static bool can_run(const octavo_device *device, const char *variant, octavo_phase phase) {

@@ -126,6 +126,7 @@ static void check_prefill(const choice *c) {
     EXPECT(c->device->snapshot.type == VK_PHYSICAL_DEVICE_TYPE_CPU ||
            t->rows * c->layout.value_dim_padded / t->lanes <= 64u);
     EXPECT(t->query_parts == (octavo_kernel_int_query(c->variant, &c->layout) ? 2u : 0u));
+    EXPECT(t->query_half == octavo_kernel_half_query(c->variant, &c->layout));
 }
 
 static void check_walk(const choice *c) {
@@ -149,6 +150,7 @@ static void check_walk(const choice *c) {
     bool int_query = c->variant->arithmetic == OCTAVO_KERNEL_INT_DOT && c->layout.key_bits < 16u;
     EXPECT(t->query_parts == (int_query ? 2u : 0u));
     EXPECT(octavo_kernel_int_query(c->variant, &c->layout) == int_query);
+    EXPECT(t->query_half == (c->variant->arithmetic == OCTAVO_KERNEL_HALF && c->layout.key_bits < 16u));
     EXPECT(t->tokens == 1u || t->tokens == 2u || t->tokens == 4u);
 }
 
@@ -480,9 +482,9 @@ typedef struct expected_choice {
 static const expected_choice table[] = {
     {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", "prefill_f32", 32u, 0u, 4u, 32u, 1u, false},
     {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", "prefill_f32", 32u, 0u, 4u, 32u, 1u, false},
-    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u,
+    {FABRICATED_ADRENO_630, "f16_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u,
      false}, /* sizes 64, 128, no control */
-    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 32u, 1u, false},
+    {FABRICATED_ADRENO_740, "f16_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 32u, 1u, false},
     {FABRICATED_MALI_G52, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u,
      false}, /* no subgroup arithmetic */
     {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", "prefill_int8", 16u, 4u, 4u, 32u, 1u, false},

@@ -44,7 +44,8 @@ static void check_order(const usable_device *device, octavo_phase phase, uint32_
         ck_assert_msg(belongs_in_order(device, phase, variant) == (places[v] != UINT32_MAX), "%s K %u V %u: %s", name,
                       key_bits, value_bits, variant->name);
     }
-    bool int_first = device->snapshot.int_dot_accelerated && (key_bits != 16u || value_bits != 16u);
+    bool has_codes = key_bits != 16u || value_bits != 16u;
+    bool int_first = device->snapshot.int_dot_accelerated && has_codes;
     for (uint32_t i = 1; i < count; ++i) {
         const octavo_kernel_variant *before = &octavo_kernel_variants[order[i - 1u]];
         const octavo_kernel_variant *after = &octavo_kernel_variants[order[i]];
@@ -56,8 +57,13 @@ static void check_order(const usable_device *device, octavo_phase phase, uint32_
                       name, before->name, after->name);
         if (octavo_kernel_is_for_prefill(before) != octavo_kernel_is_for_prefill(after)) continue;
         if (before->arithmetic != after->arithmetic) {
-            ck_assert_msg((before->arithmetic == OCTAVO_KERNEL_INT_DOT) == int_first, "%s K %u V %u: %s before %s",
-                          name, key_bits, value_bits, before->name, after->name);
+            /* integer dots are the first or the last; f16 goes before f32 only where there are codes */
+            bool int_before = before->arithmetic == OCTAVO_KERNEL_INT_DOT;
+            bool int_after = after->arithmetic == OCTAVO_KERNEL_INT_DOT;
+            ck_assert_msg(int_first ? !int_after : !int_before, "%s K %u V %u: %s before %s", name, key_bits,
+                          value_bits, before->name, after->name);
+            ck_assert_msg(has_codes || before->arithmetic != OCTAVO_KERNEL_HALF || int_after,
+                          "%s K %u V %u: %s before %s", name, key_bits, value_bits, before->name, after->name);
         } else {
             ck_assert_msg(before->one_subgroup && !after->one_subgroup, "%s: %s before %s", name, before->name,
                           after->name);
@@ -98,9 +104,13 @@ static const expected_variant all_variants[] = {
     {"int8_subgroup", OCTAVO_CAPABILITY_INT_DOT | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_INT_DOT, true, false, false,
      false},
     {"int8_shared", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, false, false},
+    {"f16_subgroup", OCTAVO_CAPABILITY_FLOAT16 | OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_HALF, true, false, false,
+     false},
+    {"f16_shared", OCTAVO_CAPABILITY_FLOAT16, OCTAVO_KERNEL_HALF, false, false, false, false},
     {"f32_subgroup", OCTAVO_CAPABILITY_SUBGROUP, OCTAVO_KERNEL_FLOAT, true, false, false, false},
     {"f32_shared", 0u, OCTAVO_KERNEL_FLOAT, false, false, false, false},
     {"prefill_int8", OCTAVO_CAPABILITY_INT_DOT, OCTAVO_KERNEL_INT_DOT, false, false, true, false},
+    {"prefill_f16", OCTAVO_CAPABILITY_FLOAT16, OCTAVO_KERNEL_HALF, false, false, true, false},
     {"prefill_f32", 0u, OCTAVO_KERNEL_FLOAT, false, false, true, false},
     {"matrix_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, false, false},
     {"prefill_emulated", 0u, OCTAVO_KERNEL_EMULATED_MATRIX, false, true, true, true},
@@ -252,6 +262,44 @@ START_TEST(tiles_are_for_prefill) {
 }
 END_TEST
 
+static const char *first_choice(const usable_device *device, octavo_phase phase, uint32_t bits) {
+    uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
+    ck_assert_uint_gt(variant_order(device, phase, bits, bits, order), 0u);
+    return octavo_kernel_variants[order[0]].name;
+}
+
+/* f16 goes before f32 on the chips where it was counted to be shorter, and nowhere else. */
+START_TEST(f16_goes_before_f32_where_it_is_shorter) {
+    static const struct {
+        uint32_t vendor, driver;
+        bool decode, prefill;
+    } classes[] = {
+        {0x1002u, 0u, true, true},    /* AMD */
+        {0x5143u, 0u, true, false},   /* Adreno */
+        {0x106bu, 0u, true, false},   /* Apple */
+        {0x10005u, 26u, true, false}, /* Apple by Honeykrisp */
+        {0x10005u, 0u, false, false}, {0x8086u, 0u, false, false}, {0x10deu, 0u, false, false},
+        {0x13b5u, 0u, false, false},  {0x1010u, 0u, false, false},
+    };
+    for (uint32_t i = 0; i < COUNT(classes); ++i) {
+        usable_device device;
+        ck_assert(fabricate_usable_device(FABRICATED_GCN_POLARIS, &device));
+        device.snapshot.vendor_id = classes[i].vendor;
+        device.snapshot.driver_id = classes[i].driver;
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_DECODE, 3u), "f32_subgroup"); /* without f16 */
+        device.capabilities |= OCTAVO_CAPABILITY_FLOAT16;
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_DECODE, 3u),
+                         classes[i].decode ? "f16_subgroup" : "f32_subgroup");
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_PREFILL, 3u),
+                         classes[i].prefill ? "prefill_f16" : "prefill_f32");
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_DECODE, 16u), "f32_subgroup"); /* no codes */
+        device.capabilities |= OCTAVO_CAPABILITY_INT_DOT;
+        device.snapshot.int_dot_accelerated = VK_TRUE;
+        ck_assert_str_eq(first_choice(&device, OCTAVO_PHASE_DECODE, 3u), "int8_subgroup");
+    }
+}
+END_TEST
+
 START_TEST(keys_and_values_go_together_where_they_can) {
     octavo_device_snapshot few = {0}, enough = {0};
     few.max_stage_storage_buffers = 4u;
@@ -280,6 +328,7 @@ int main(void) {
                             matrix_wants_subgroups_of_32,
                             one_dispatch_wants_seven_buffers,
                             tiles_are_for_prefill,
+                            f16_goes_before_f32_where_it_is_shorter,
                             keys_and_values_go_together_where_they_can,
                             spills_by_name};
     return run_tests("kernel_variants", tests, sizeof tests / sizeof tests[0], 60.0);

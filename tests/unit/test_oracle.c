@@ -285,6 +285,8 @@ END_TEST
 START_TEST(bounds_follow_the_path) {
     ck_assert_double_eq_tol(octavo_check_bound("decode-f32-shared", OCTAVO_F32, 1), 2e-5, 1e-30);
     ck_assert_double_eq_tol(octavo_check_bound("decode-f32-shared", OCTAVO_F16, 1), 2e-3, 1e-30);
+    ck_assert_double_eq_tol(octavo_check_bound("f16_subgroup", OCTAVO_F32, 8), 2e-3, 1e-30);
+    ck_assert_double_eq_tol(octavo_check_bound("prefill_f16", OCTAVO_F32, 16), 4e-3, 1e-30);
     ck_assert_double_eq_tol(octavo_check_bound("decode-int8-subgroup", OCTAVO_F32, 1), 1.2e-2, 1e-30);
     ck_assert_double_eq_tol(octavo_check_bound("decode-int8-subgroup", OCTAVO_F32, 3.5), 2e-2, 1e-30);
 }
