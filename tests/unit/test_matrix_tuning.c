@@ -30,7 +30,30 @@ START_TEST(subgroups_by_the_room_for_tokens) {
 }
 END_TEST
 
+/* Sixteen rows and all subgroups fit 48 KiB up to 128 channels, eight rows beyond. */
+START_TEST(many_rows_within_shared_memory) {
+    static const struct {
+        uint32_t dim, bits, query_tokens, rows;
+    } table[] = {
+        {128u, 3u, 4u, 16u}, {128u, 4u, 4u, 16u}, {128u, 16u, 16u, 16u}, {256u, 3u, 4u, 8u}, {64u, 2u, 2u, 8u}};
+    usable_device device;
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+    ck_assert_uint_eq(device.snapshot.max_compute_shared_memory_size, 49152u);
+    const octavo_kernel_variant *variant = variant_named("matrix");
+    for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
+        octavo_packed_layout layout =
+            octavo_packed_layout_make(1u, 8u, table[i].dim, table[i].dim, table[i].bits, table[i].bits);
+        octavo_kernel_shape shape = {&layout, 4u, table[i].query_tokens, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
+        octavo_kernel_tuning tuning;
+        ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &tuning));
+        ck_assert_uint_eq(tuning.rows, table[i].rows);
+        ck_assert_msg(tuning.teams == 8u, "row %u: %u subgroups", (unsigned)i, (unsigned)tuning.teams);
+        ck_assert_uint_le(tuning.shared_bytes, 49152u);
+    }
+}
+END_TEST
+
 int main(void) {
-    const TTest *tests[] = {subgroups_by_the_room_for_tokens};
+    const TTest *tests[] = {subgroups_by_the_room_for_tokens, many_rows_within_shared_memory};
     return run_tests("matrix_tuning", tests, sizeof tests / sizeof tests[0], 60.0);
 }
