@@ -313,7 +313,7 @@ float find_row(uint token_0, uint step) {
     return row_sum(sum);
 }
 
-// 2., 3. x becomes t; of a special row what it may, 0 is returned.
+// 2., 3. x becomes t; of a special row 0, and 0 is returned.
 float scale_row(float squares) {
     if (!row_works()) {
         return 0.0;
@@ -324,12 +324,17 @@ float scale_row(float squares) {
         precise float scaled = x[i] * factor;
         x[i] = scaled;
     }
+    if (is_not_finite(squares)) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
+            x[i] = 0.0;
+        }
+    }
     return inverse;
 }
 
-// 5. Of step j, from the sums in the bins and the sum of all magnitudes.
-uint key_of_step(uint bins_at, uint magnitudes, uint j) {
-    const uint width = step_width(j);
+// 5. Of step j, from the sums in the bins.
+uint key_of_step(uint bins_at, uint j) {
+    const uint all = rows[bins_at] + rows[bins_at + 1u], width = step_width(j);
     uint inner = 0u, levels = 0u;
     [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
         const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
@@ -337,15 +342,17 @@ uint key_of_step(uint bins_at, uint magnitudes, uint j) {
         inner += above & (COUNT_ONE - 1u);
         levels += t * (above >> COUNT_SHIFT);
     }
-    return step_key(float(magnitudes + 2u * inner), float(CHANNELS + 8u * levels), j);
+    return step_key(float((all & (COUNT_ONE - 1u)) + 2u * inner), float(CHANNELS + 8u * levels), j);
 }
 
-// 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
-// all above. Below the first edge nothing is counted: all are there in the sum of the magnitudes. That is a third of them,
-// which would wait for each other to add to one bin.
+// 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin but the first, of what is below
+// all edges, becomes the sum of itself and of all above.
 uint choose_step() {
     const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * OWN_BINS + 1u;
-    uint sum = 0u, magnitudes = 0u, key = 0u;
+    uint sum = 0u, key = 0u;
+    if (own == 0u) {
+        rows[bins_at] = 0u;
+    }
     [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
         rows[own_bins + i] = 0u;
     }
@@ -354,11 +361,9 @@ uint choose_step() {
         [[unroll]] for (uint i = 0u; i < OWN; ++i) {
             const uint counted = magnitude_bits(x[i]) - (MAGNITUDE_BITS - COUNT_ONE);
             const uint below = edges_below[min(counted >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
-            magnitudes += counted;
-            atomicAdd(rows[bins_at + below], counted); // the bin of 0 is not read, but a branch costs more than its atomics
+            atomicAdd(rows[bins_at + below], counted);
         }
     }
-    magnitudes = row_sum(magnitudes - OWN * COUNT_ONE);
     row_barrier();
     if (row_works()) {
         [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
@@ -375,7 +380,7 @@ uint choose_step() {
     row_barrier();
     if (row_works()) {
         [[unroll]] for (uint j = 0u; j < OCTAVO_STEP_COUNT; j += ROW_LANES) {
-            key = max(key, key_of_step(bins_at, magnitudes, j + own));
+            key = max(key, key_of_step(bins_at, j + own));
         }
     }
     return 15u - (row_largest(key) & 15u);
@@ -395,7 +400,7 @@ void find_codes(float squares, float inverse, float factor, uint pass) {
                 inner = fma(signed_magnitude(t), level, inner);
                 levels = fma(level, level, levels);
             }
-            const uint pair = mix(whole_bits(fma(codes[1], 16.0, codes[0])), MIDDLE_CODE * 0x11u, inverse == 0.0);
+            const uint pair = whole_bits(fma(codes[1], 16.0, codes[0]));
             gathered[i] = (gathered[i] >> 8) | (pair << 24);
         }
     } else {
