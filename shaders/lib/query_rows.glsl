@@ -107,7 +107,7 @@ void load_query_rows(octavo_sequence_record sequence, octavo_query_tile tile) {
         }
         float x[ROW_REGISTERS_MAX], mean = 0.0;
         read_row(tile, r, next, x);
-        if (HALVES > 1u) {
+        if (TEAMS < ROWS) {
             load_row(tile, r + TEAMS, next);
         }
         if ((flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
