@@ -33,6 +33,7 @@ typedef struct octavo_problem {
     octavo_empty_row empty_row;
     octavo_phase phase;
     const char *variant;   /* NULL: the best; not owned */
+    bool skip_proof;       /* of the plan: a kernel that is wrong runs all the same */
     const char *tuning;    /* NULL or rows of numbers; not owned */
     uint32_t chunk_tokens; /* 0: all at once; else tokens per append and, where the mask allows it, per attention */
     uint32_t workgroup_target;

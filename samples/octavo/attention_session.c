@@ -144,6 +144,7 @@ static bool prepare_plan(session *run) {
     info.softcap = problem->softcap;
     info.empty_row = problem->empty_row;
     info.variant = problem->variant;
+    info.skip_proof = problem->skip_proof ? VK_TRUE : VK_FALSE;
     info.tuning = problem->tuning;
     info.workgroup_target = problem->workgroup_target;
     info.slice_work = problem->slice_work;
