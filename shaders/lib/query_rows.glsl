@@ -1,6 +1,6 @@
 // The query rows of a tile in the basis of the codes, straight from the caller's tensor; a subgroup takes a row at a time.
-// Includer defines ROWS, HALVES, KEY_PAD, KEY_BITS, KEY_GROUPS, KEY_STEPS, TEAMS, uint head, team, shared uvec2
-// area[], which begins with the queries, float rows[ROWS * KEY_PAD], row_mean[ROWS], row_scale[ROWS], row_offset[ROWS], shared uint
+// Includer defines ROWS, HALVES, KEY_PAD, KEY_BITS, KEY_GROUPS, KEY_STEPS, TEAMS, uint head, team, shared uvec2 area[], which
+// begins with the queries, float rows[ROWS * KEY_PAD], row_mean[ROWS], row_scale[ROWS], row_offset[ROWS], shared uint
 // row_token[ROWS], row_head[ROWS], the buffers uint queries[] and float records[].
 #ifndef OCTAVO_QUERY_ROWS_GLSL
 #define OCTAVO_QUERY_ROWS_GLSL
