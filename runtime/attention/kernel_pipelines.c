@@ -9,7 +9,7 @@
 #define APPEND_FEW_LANES_CHANNELS 128u /* most, of a row of few lanes */
 /* Subgroups of 8 and 16 (Intel) have 64 registers a lane, and a row of more channels spills. */
 #define APPEND_MANY_REGISTERS 32u
-#define APPEND_WIDE_CHANNELS 192u
+#define APPEND_WIDE_CHANNELS 160u
 #define EXPAND_LANES 128u
 
 static octavo_gpu_pipeline_info module_info(uint32_t module, uint32_t binding_count, uint32_t lanes) {

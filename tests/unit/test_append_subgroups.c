@@ -7,8 +7,8 @@ START_TEST(appends_use_subgroups_that_hold_a_row) {
         uint32_t least, most, size;
     } cases[] = {{4u, 4u, 0u}, {8u, 8u, 8u}, {8u, 32u, 16u}, {8u, 16u, 16u}, {32u, 64u, 32u}, {64u, 128u, 64u}};
     octavo_packed_layout narrow = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
-    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 192u, 3u, 3u);
-    octavo_packed_layout wide = octavo_packed_layout_make(1u, 8u, 200u, 192u, 3u, 3u);
+    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 160u, 3u, 3u);
+    octavo_packed_layout wide = octavo_packed_layout_make(1u, 8u, 192u, 128u, 3u, 3u);
     for (uint32_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         octavo_device_snapshot s = {0};
         s.min_subgroup_size = cases[i].least;
