@@ -89,7 +89,7 @@ stage_random() {
 random_problems() { # DEVICES
     for device in $1; do
         log=$logs/random-$(echo "$device" | tr : -).log
-        one env $(sh tests/fleet/software_device.sh "$device") build/dev/octavo selftest --no-fixed --random 40 --limit 29 \
+        one env $(sh tests/fleet/software_device.sh "$device") build/dev/octavo selftest --no-fixed --random 25 --limit 29 \
             --seed "$seed" >"$log" 2>&1
         echo "$device, seed $seed"
         cat "$log"
