@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-#define VENDOR_AMD 0x1002u
-#define VENDOR_NVIDIA 0x10deu
-#define VENDOR_INTEL 0x8086u
-
 /* One row of the table: how the walk is cut on a class of devices. */
 typedef struct tuning_row {
     uint32_t lanes; /* wanted; a team that is one subgroup takes the nearest size there is */
@@ -71,11 +67,11 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return &software;
     switch (snapshot->vendor_id) {
-    case VENDOR_NVIDIA:
+    case OCTAVO_GPU_VENDOR_NVIDIA:
         return &nvidia;
-    case VENDOR_AMD:
+    case OCTAVO_GPU_VENDOR_AMD:
         return &amd;
-    case VENDOR_INTEL:
+    case OCTAVO_GPU_VENDOR_INTEL:
         return &intel;
     default:
         return &mobile;

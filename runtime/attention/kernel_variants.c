@@ -4,9 +4,6 @@
 #include "octavo_abi.h"
 #include "shader_modules.h"
 
-#define VENDOR_AMD 0x1002u
-#define VENDOR_QUALCOMM 0x5143u
-#define VENDOR_APPLE 0x106bu
 #define DRIVER_HONEYKRISP 26u /* VK_DRIVER_ID_MESA_HONEYKRISP */
 
 #define VARIANT(name, source, arithmetic, module, fused_module, one_subgroup)                                          \
@@ -97,10 +94,10 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
  * 57 registers where it spilled 51. */
 static bool prefers_half(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant) {
     switch (snapshot->vendor_id) {
-    case VENDOR_AMD:
+    case OCTAVO_GPU_VENDOR_AMD:
         return true;
-    case VENDOR_QUALCOMM:
-    case VENDOR_APPLE:
+    case OCTAVO_GPU_VENDOR_QUALCOMM:
+    case OCTAVO_GPU_VENDOR_APPLE:
         return variant->source == OCTAVO_KERNEL_WALK;
     default: /* Apple's chips under a vendor number of Mesa */
         return snapshot->driver_id == DRIVER_HONEYKRISP && variant->source == OCTAVO_KERNEL_WALK;

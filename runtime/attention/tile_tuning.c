@@ -1,9 +1,5 @@
 #include "attention/tile_tuning.h"
 
-#define VENDOR_AMD 0x1002u
-#define VENDOR_NVIDIA 0x10deu
-#define VENDOR_INTEL 0x8086u
-
 /* One row of the table: how a workgroup is cut on a class of devices. */
 typedef struct tile_row {
     uint32_t subgroup;      /* lanes wanted */
@@ -48,11 +44,11 @@ static const tile_row *row_of(const octavo_device_snapshot *snapshot, bool is_em
     if (is_emulated) return &emulated;
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return &software;
     switch (snapshot->vendor_id) {
-    case VENDOR_NVIDIA:
+    case OCTAVO_GPU_VENDOR_NVIDIA:
         return &nvidia;
-    case VENDOR_AMD:
+    case OCTAVO_GPU_VENDOR_AMD:
         return &amd;
-    case VENDOR_INTEL:
+    case OCTAVO_GPU_VENDOR_INTEL:
         return &intel;
     default:
         return &other;

@@ -8,6 +8,13 @@
 #define OCTAVO_GPU_MATRIX_SHAPES_MAX 64
 #define OCTAVO_GPU_QUEUE_FAMILIES_MAX 16
 
+/* Of vendor_id. */
+#define OCTAVO_GPU_VENDOR_AMD 0x1002u
+#define OCTAVO_GPU_VENDOR_APPLE 0x106bu
+#define OCTAVO_GPU_VENDOR_NVIDIA 0x10deu
+#define OCTAVO_GPU_VENDOR_QUALCOMM 0x5143u
+#define OCTAVO_GPU_VENDOR_INTEL 0x8086u
+
 /* Each a feature bit of Vulkan, in snake case. */
 typedef struct octavo_device_features {
     VkBool32 shader_int16;
