@@ -253,10 +253,7 @@ octavo_status octavo_attention_plan_create(const octavo_attention_info *info, oc
     octavo_status status = check_tuning(info);
     if (status != OCTAVO_SUCCESS) return status;
     if (info->variant != NULL) {
-        const octavo_kernel_variant *forced = NULL;
-        for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
-            if (strcmp(octavo_kernel_variants[i].name, info->variant) == 0) forced = &octavo_kernel_variants[i];
-        }
+        const octavo_kernel_variant *forced = octavo_kernel_variant_named(info->variant);
         if (forced == NULL) {
             return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "variant: there is no \"%.64s\"", info->variant);
         }

@@ -4,6 +4,8 @@
 #include "octavo_abi.h"
 #include "shader_modules.h"
 
+#include <string.h>
+
 #define DRIVER_HONEYKRISP 26u /* VK_DRIVER_ID_MESA_HONEYKRISP */
 
 #define VARIANT(name, source, arithmetic, module, fused_module, one_subgroup)                                          \
@@ -29,6 +31,13 @@ const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT] 
     VARIANT("prefill_tiles_emulated", PREFILL_TILES, EMULATED_MATRIX, PREFILL_TILES_EMULATED, PREFILL_TILES_EMULATED,
             false),
 };
+
+const octavo_kernel_variant *octavo_kernel_variant_named(const char *name) {
+    for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
+        if (strcmp(octavo_kernel_variants[i].name, name) == 0) return &octavo_kernel_variants[i];
+    }
+    return NULL;
+}
 
 bool octavo_kernel_is_for_prefill(const octavo_kernel_variant *variant) {
     return variant->source >= OCTAVO_KERNEL_PREFILL;

@@ -36,6 +36,9 @@ typedef struct octavo_kernel_variant {
 #define OCTAVO_KERNEL_VARIANT_COUNT 15u
 extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_COUNT];
 
+/* NULL: there is none of this name. */
+const octavo_kernel_variant *octavo_kernel_variant_named(const char *name);
+
 /* Its query tiles have so many rows that decoding is left to others. */
 bool octavo_kernel_is_for_prefill(const octavo_kernel_variant *variant);
 /* The walk has only the form that prepares the queries and finishes the rows itself. */

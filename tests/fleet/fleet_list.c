@@ -219,12 +219,6 @@ size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) 
     return list.count;
 }
 
-static uint32_t variant_of_name(const char *name) {
-    uint32_t i = 0;
-    while (i < OCTAVO_KERNEL_VARIANT_COUNT && strcmp(octavo_kernel_variants[i].name, name) != 0) i++;
-    return i;
-}
-
 size_t fleet_value_jobs(const fleet_device *device, const char *variant_name, fleet_job *jobs, size_t capacity) {
     static const uint32_t groups[] = {1, 4};
     octavo_device_snapshot snapshot;
@@ -237,10 +231,10 @@ size_t fleet_value_jobs(const fleet_device *device, const char *variant_name, fl
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT] = {0};
     uint32_t count = octavo_kernel_variant_order(&snapshot, plan.capabilities, OCTAVO_PHASE_DECODE, 3, 3, order);
     if (variant_name) {
-        order[0] = variant_of_name(variant_name);
-        count = order[0] < OCTAVO_KERNEL_VARIANT_COUNT &&
-                octavo_kernel_variant_refusal(&octavo_kernel_variants[order[0]], &snapshot, plan.capabilities,
-                                              OCTAVO_PHASE_AUTO) == NULL;
+        const octavo_kernel_variant *named = octavo_kernel_variant_named(variant_name);
+        count = named != NULL &&
+                octavo_kernel_variant_refusal(named, &snapshot, plan.capabilities, OCTAVO_PHASE_AUTO) == NULL;
+        order[0] = count > 0 ? (uint32_t)(named - octavo_kernel_variants) : 0;
     }
     size_t kept = 0;
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
