@@ -193,7 +193,9 @@ void main() {
     const uint unit = (entry.tile * push.head_count + head) * OPERAND_TILE_UNITS;
     const uint mask_at = push.bad_offset + (entry.tile * push.head_count + head) * TILE_STEPS;
     if (entry.count == 0u) {
-        expand_step(entry, head, unit, mask_at, gl_WorkGroupID.z);
+        if (gl_WorkGroupID.z * STEP_TOKENS < entry.resume) { // walks leave out steps behind the sequence
+            expand_step(entry, head, unit, mask_at, gl_WorkGroupID.z);
+        }
     } else if (gl_WorkGroupID.z == 0u) {
         expand_window(entry, head, unit * UNIT_WORDS, mask_at);
     }

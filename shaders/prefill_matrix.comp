@@ -123,19 +123,11 @@ void start_rows() {
 
 // --- a step of 32 keys ------------------------------------------------------------------------------------------------
 
-// Bits 8 half_row + 2 j + odd: what rows g and g + 8 of block b see of the tokens token_first + 8 j + 2 t + odd.
-uint seen_of_block(uint b, uint token_first) {
-    uint seen = 0u;
-    UNROLL for (uint half_row = 0u; half_row < 2u; ++half_row) {
-        const int position = row_position(sequence, block_row(b, half_row));
-        const bool empty = mask_row_is_empty(push.mask, position, sequence.key_count);
-        UNROLL for (uint j = 0u; j < 4u; ++j) {
-            const uint first = token_first + 8u * j + 2u * t;
-            const uint sees = empty ? (mask_empty_mode(push.mask) != 0u ? 15u : 0u) : mask_sees_four(push.mask, position, first);
-            seen |= (sees & mask_below(int(sequence.packed_end), first) & 3u) << (8u * half_row + 2u * j);
-        }
+// What rows g (0) and g + 8 (1) of each block see of tokens from `first` on: positions in spans are relative to it.
+void spans_of_rows(uint first, out mask_span spans[BLOCKS_TWICE]) {
+    UNROLL for (uint i = 0u; i < BLOCKS_TWICE; ++i) {
+        spans[i] = mask_span_of(push.mask, row_position(sequence, block_row(i >> 1, i & 1u)), sequence.key_count, first);
     }
-    return seen;
 }
 
 // Makes room for logits up to largest (relative to base_of) of the rows: all results follow.
@@ -171,8 +163,9 @@ vec4 finish_logits(uint b, vec4 x) {
 }
 
 // Logits of 32 keys relative to base_of, and the largest of each row: x[block][j] has the tokens 8 j + 2 t and the next of
-// row g, then of row g + 8. edge: seen has what the rows see.
-void score_step(uint unit, const bool edge, uint seen[BLOCKS], out vec4 x[SCORES], out vec2 largest[BLOCKS]) {
+// row g, then of row g + 8. edge: what the rows
+// see, from the token of x[block][0].x on.
+void score_step(uint unit, const bool edge, mask_span spans[BLOCKS_TWICE], int token, out vec4 x[SCORES], out vec2 largest[BLOCKS]) {
     const uint own = lane_in_subgroup();
     fragment_c scores[SCORES]; // [block][j]
     UNROLL for (uint n = 0u; n < SCORES; ++n) {
@@ -203,7 +196,7 @@ void score_step(uint unit, const bool edge, uint seen[BLOCKS], out vec4 x[SCORES
             y = LOGITS == 0u ? y + bias : finish_logits(b, y + logit_mean[b].xxyy) - base.xxyy;
             if (edge) {
                 UNROLL for (uint i = 0u; i < 4u; ++i) {
-                    y[i] = (seen[b] & (1u << (8u * (i >> 1) + 2u * j + (i & 1u)))) != 0u ? y[i] : UNSEEN;
+                    y[i] = span_has(spans[2u * b + (i >> 1)], token + int(8u * j + (i & 1u))) ? y[i] : UNSEEN;
                 }
             }
             largest[b] = max(largest[b], max(y.xz, y.yw));
@@ -244,14 +237,15 @@ void value_step(uint unit, vec4 x[SCORES]) {
     }
 }
 
-// Bits 8 j and 8 j + 1 of bad: the tokens of this lane (see seen_of_block).
-void poison_rows(uint bad, uint seen[BLOCKS]) {
-    UNROLL for (uint j = 0u; j < 4u; ++j) {
-        const uint pair = (bad >> (8u * j)) & 3u;
-        UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
-            const bvec2 sees = bvec2((seen[b] >> (2u * j) & pair) != 0u, (seen[b] >> (8u + 2u * j) & pair) != 0u);
-            weight_sum[b] += mix(vec2(0.0), vec2(uintBitsToFloat(0x7fc00000u)), sees);
+// Bits 8 j and 8 j + 1 of bad: the tokens token + 8 j and the next.
+void poison_rows(uint bad, mask_span spans[BLOCKS_TWICE], int token) {
+    UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
+        bvec2 poisoned = bvec2(false);
+        [[dont_unroll]] for (uint left = bad & 0x03030303u; left != 0u; left &= left - 1u) {
+            const int at = token + findLSB(left);
+            poisoned = bvec2(poisoned.x || span_has(spans[2u * b], at), poisoned.y || span_has(spans[2u * b + 1u], at));
         }
+        weight_sum[b] += mix(vec2(0.0), vec2(uintBitsToFloat(0x7fc00000u)), poisoned);
     }
 }
 
@@ -272,7 +266,7 @@ uint touch_step(uint unit) {
 
 // Tiles that all rows see whole.
 void walk_full(octavo_tile_range range) {
-    uint unused[BLOCKS];
+    mask_span unused[BLOCKS_TWICE];
     [[dont_unroll]] for (uint i = 0u; i < range.count; ++i) {
         const uint place = lists[range.pages + i] * push.head_count + head;
         uint unit = place * OPERAND_TILE_UNITS;
@@ -287,7 +281,7 @@ void walk_full(octavo_tile_range range) {
             const uint ahead = touch_step(n + 1u < TILE_STEPS ? unit + STEP_UNITS : next_tile);
             vec4 x[SCORES];
             vec2 largest[BLOCKS];
-            score_step(unit, false, unused, x, largest);
+            score_step(unit, false, unused, 0, x, largest);
             if (!raised && asks_for_room(largest)) {
                 raise(largest);
                 raised = true;
@@ -307,18 +301,20 @@ void walk_edge(octavo_tile_range range) {
     [[dont_unroll]] for (uint i = 0u; i < range.count; ++i) {
         const uint place = lists[range.pages + i] * push.head_count + head;
         const uvec4 bad = bad_tokens(place);
+        mask_span spans[BLOCKS_TWICE];
+        spans_of_rows((range.first + i) * OCTAVO_TILE_TOKENS, spans);
         bool raised = false; // once a step: a NaN may hide from max what asks for room
         [[dont_unroll]] for (uint n = 0u; n < TILE_STEPS;) {
-            uint seen[BLOCKS], any_seen = 0u;
-            UNROLL for (uint b = 0u; b < BLOCKS; ++b) {
-                seen[b] = seen_of_block(b, (range.first + i) * OCTAVO_TILE_TOKENS + n * STEP_TOKENS);
-                any_seen |= seen[b];
+            const int step_first = int(n * STEP_TOKENS), token = step_first + int(2u * t);
+            bool any_seen = false;
+            UNROLL for (uint r = 0u; r < BLOCKS_TWICE; ++r) {
+                any_seen = any_seen || span_meets(spans[r], step_first, step_first + int(STEP_TOKENS));
             }
-            if (any_lane(any_seen != 0u)) {
+            if (any_lane(any_seen)) {
                 const uint unit = place * OPERAND_TILE_UNITS + n * STEP_UNITS;
                 vec4 x[SCORES];
                 vec2 largest[BLOCKS];
-                score_step(unit, true, seen, x, largest);
+                score_step(unit, true, spans, token, x, largest);
                 if (!raised && asks_for_room(largest)) {
                     raise(largest);
                     raised = true;
@@ -327,7 +323,7 @@ void walk_edge(octavo_tile_range range) {
                 raised = false;
                 value_step(unit, x);
                 if (bad[n] != 0u) {
-                    poison_rows(bad[n] >> (2u * t), seen);
+                    poison_rows(bad[n] >> (2u * t), spans, token);
                 }
             }
             n += 1u;

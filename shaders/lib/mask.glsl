@@ -46,4 +46,35 @@ bool mask_row_is_empty(octavo_mask_push mask, int p, uint key_count) {
 uint mask_empty_mode(octavo_mask_push mask) {
     return mask.flags >> OCTAVO_WALK_EMPTY_SHIFT;
 }
+
+// The keys that a row sees, as positions: those below `head` and those of [first, end).
+struct mask_span {
+    int first, end, head;
+};
+
+bool span_has(mask_span span, int j) {
+    return j < span.head || (j >= span.first && j < span.end);
+}
+
+// Whether it has any of [begin, end).
+bool span_meets(mask_span span, int begin, int end) {
+    return begin < span.head || max(begin, span.first) < min(end, span.end);
+}
+
+// Of a row of position p that may see keys below key_count, by mask_sees and the rule of empty rows; relative to `base`.
+mask_span mask_span_of(octavo_mask_push mask, int p, uint key_count, uint base) {
+    const bool causal = (mask.flags & OCTAVO_WALK_CAUSAL) != 0u;
+    const int count = int(key_count), window = int(min(mask.window, 0x3fffffffu)); // beyond any position
+    mask_span span = mask_span(0, causal ? min(p + 1, count) : count, 0);
+    if (window != 0) {
+        span.head = min(int(min(mask.sink, 0x7fffffffu)), span.end);
+        span.first = p - window + 1;
+        span.end = min(span.end, p + window); // of a causal row p + 1 is below
+    }
+    span.head = max(span.head, min(int(min(mask.prefix, 0x7fffffffu)), count));
+    if (span.head <= 0 && max(span.first, 0) >= span.end) {
+        span = mask_span(0, mask_empty_mode(mask) != 0u ? count : 0, 0);
+    }
+    return mask_span(span.first - int(base), span.end - int(base), span.head - int(base));
+}
 #endif
