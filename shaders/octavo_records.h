@@ -18,6 +18,7 @@
 #define OCTAVO_SPEC_APPEND_ROW_LANES 9 /* that work on a row side by side: 16 or 8 */
 #define OCTAVO_SPEC_TEAMS 10 /* subgroups of a workgroup, each with tiles of its own */
 #define OCTAVO_SPEC_ROTATED 11 /* prefill of f16 tiles, 1: values are in the basis of the codes */
+#define OCTAVO_SPEC_APPEND_TRANSFORMS 12 /* 1: codec records may have transforms */
 /* prefill_tiles.comp: the product (M x K) (K x N) of f16 matrices, and how a workgroup is cut */
 #define OCTAVO_SPEC_MATRIX_M 20
 #define OCTAVO_SPEC_MATRIX_N 21

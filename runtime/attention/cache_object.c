@@ -149,7 +149,7 @@ octavo_status octavo_cache_object_create(octavo_device *device, const octavo_cac
         cache->pipelines = *pipelines;
         cache->borrows_pipelines = true;
     } else if (status == OCTAVO_SUCCESS) {
-        status = octavo_kernel_create_append(device, &cache->layout, &cache->pipelines);
+        status = octavo_kernel_create_append(device, &cache->layout, info->transforms != VK_FALSE, &cache->pipelines);
     }
     if (status != OCTAVO_SUCCESS) {
         octavo_cache_object_destroy(cache);

@@ -94,7 +94,7 @@ static uint32_t append_row_lanes(uint32_t subgroup_size, uint32_t channels) {
     return few ? APPEND_FEW_LANES : APPEND_ROW_LANES;
 }
 
-octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role,
+octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, bool transforms, uint32_t role,
                                                    uint32_t subgroup_size) {
     bool both = role == OCTAVO_APPEND_BOTH, subgroup = subgroup_size != 0u;
     uint32_t module = both       ? subgroup ? OCTAVO_SHADER_APPEND_PAIR_SUBGROUP : OCTAVO_SHADER_APPEND_PAIR
@@ -107,6 +107,7 @@ octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *l
     set_layout(&info, layout);
     set_constant(&info, OCTAVO_SPEC_APPEND_ROLE, role);
     set_constant(&info, OCTAVO_SPEC_APPEND_ROW_LANES, row_lanes);
+    set_constant(&info, OCTAVO_SPEC_APPEND_TRANSFORMS, transforms ? 1u : 0u);
     info.required_subgroup_size = subgroup_size;
     return info;
 }
@@ -155,13 +156,14 @@ uint32_t octavo_kernel_query_block_words(const octavo_packed_layout *layout) {
     return (layout->key_dim_padded + 127u) / 128u * OCTAVO_OPERAND_UNIT_WORDS;
 }
 
-octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,
+octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout, bool transforms,
                                           octavo_append_pipelines *pipelines) {
     const octavo_device_snapshot *snapshot = octavo_gpu_snapshot(device);
     uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, octavo_gpu_capabilities(device), layout);
-    octavo_gpu_pipeline_info both = octavo_kernel_append_info(layout, OCTAVO_APPEND_BOTH, subgroup_size);
-    octavo_gpu_pipeline_info keys = octavo_kernel_append_info(layout, OCTAVO_APPEND_KEYS, subgroup_size);
-    octavo_gpu_pipeline_info values = octavo_kernel_append_info(layout, OCTAVO_APPEND_VALUES, subgroup_size);
+    octavo_gpu_pipeline_info both = octavo_kernel_append_info(layout, transforms, OCTAVO_APPEND_BOTH, subgroup_size);
+    octavo_gpu_pipeline_info keys = octavo_kernel_append_info(layout, transforms, OCTAVO_APPEND_KEYS, subgroup_size);
+    octavo_gpu_pipeline_info values =
+        octavo_kernel_append_info(layout, transforms, OCTAVO_APPEND_VALUES, subgroup_size);
     if (octavo_kernel_appends_both(snapshot, layout)) {
         return octavo_gpu_pipeline_create(device, &both, &pipelines->both);
     }

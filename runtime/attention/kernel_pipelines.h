@@ -9,7 +9,8 @@
 #define OCTAVO_KERNEL_ROTATE_ROWS 4u
 #define OCTAVO_KERNEL_ROTATE_LANES 128u
 
-octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout,
+/* transforms: codec records may have them. */
+octavo_status octavo_kernel_create_append(octavo_device *device, const octavo_packed_layout *layout, bool transforms,
                                           octavo_append_pipelines *pipelines);
 void octavo_kernel_destroy_append(octavo_append_pipelines *pipelines);
 
@@ -39,7 +40,7 @@ bool octavo_kernel_appends_both(const octavo_device_snapshot *snapshot, const oc
 uint32_t octavo_kernel_append_subgroup(const octavo_device_snapshot *snapshot, uint32_t capabilities,
                                        const octavo_packed_layout *layout);
 /* role: OCTAVO_APPEND_; subgroup_size: as above. */
-octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, uint32_t role,
+octavo_gpu_pipeline_info octavo_kernel_append_info(const octavo_packed_layout *layout, bool transforms, uint32_t role,
                                                    uint32_t subgroup_size);
 /* Rows of one rotate workgroup. parts: of a query row; 0: it is f32. */
 uint32_t octavo_kernel_rotate_rows(uint32_t query_parts);

@@ -71,8 +71,9 @@ static void add_append(job_list *list, const octavo_device_snapshot *snapshot, u
                        const octavo_packed_layout *layout, const char *shape) {
     bool both = octavo_kernel_appends_both(snapshot, layout);
     uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, capabilities, layout);
-    for (uint32_t role = OCTAVO_APPEND_KEYS; role <= OCTAVO_APPEND_BOTH; role++) {
-        octavo_gpu_pipeline_info append = octavo_kernel_append_info(layout, role, subgroup_size);
+    for (uint32_t i = 0; i < 2u * (OCTAVO_APPEND_BOTH + 1u); i++) {
+        uint32_t role = i / 2u;
+        octavo_gpu_pipeline_info append = octavo_kernel_append_info(layout, i % 2u != 0u, role, subgroup_size);
         if (both == (role == OCTAVO_APPEND_BOTH)) {
             add(list, &append, shape, true);
         }

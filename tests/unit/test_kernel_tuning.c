@@ -341,11 +341,12 @@ static void check_append(uint32_t dim, uint32_t role) {
         uint32_t bits = 2u + i % 3u, subgroup_size = i < 3u ? 0u : 32u;
         uint32_t row_lanes = subgroup_size != 0u && dim <= 128u ? 8u : 16u;
         octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, bits, bits);
-        octavo_gpu_pipeline_info append = octavo_kernel_append_info(&layout, role, subgroup_size);
+        octavo_gpu_pipeline_info append = octavo_kernel_append_info(&layout, i % 2u == 0u, role, subgroup_size);
         bool both = role == OCTAVO_APPEND_BOTH;
         check_pipeline(&append, FLOOR_INVOCATIONS, OCTAVO_GPU_MIN_STORAGE_BUFFERS + (both ? 1u : 0u));
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_VALUE_PAD), dim);
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_APPEND_ROLE), role);
+        ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_APPEND_TRANSFORMS), i % 2u == 0u ? 1u : 0u);
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_APPEND_ROW_LANES), row_lanes);
         ck_assert_uint_eq(constant_of(&append, OCTAVO_SPEC_LOCAL_SIZE), 8u * row_lanes);
         ck_assert_uint_eq(append.required_subgroup_size, subgroup_size);
