@@ -244,12 +244,10 @@ static octavo_status first_without_spills(const octavo_attention_info *info, con
 
 octavo_status octavo_attention_plan_create(const octavo_attention_info *info, octavo_attention **attention) {
     octavo_device *device = info->cache->device;
-    const octavo_packed_layout *layout = &info->cache->layout;
     uint32_t capabilities = octavo_gpu_capabilities(device);
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
-    octavo_phase phase = shape_of(info).phase;
-    uint32_t count = octavo_kernel_variant_order(octavo_gpu_snapshot(device), capabilities, phase, layout->key_bits,
-                                                 layout->value_bits, order);
+    octavo_kernel_shape shape = shape_of(info);
+    uint32_t count = octavo_kernel_variant_order(octavo_gpu_snapshot(device), capabilities, &shape, order);
     octavo_status status = check_tuning(info);
     if (status != OCTAVO_SUCCESS) return status;
     if (info->variant != NULL) {
@@ -257,7 +255,8 @@ octavo_status octavo_attention_plan_create(const octavo_attention_info *info, oc
         if (forced == NULL) {
             return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "variant: there is no \"%.64s\"", info->variant);
         }
-        const char *refusal = octavo_kernel_variant_refusal(forced, octavo_gpu_snapshot(device), capabilities, phase);
+        const char *refusal =
+            octavo_kernel_variant_refusal(forced, octavo_gpu_snapshot(device), capabilities, shape.phase);
         if (refusal != NULL)
             return octavo_gpu_fail(device, OCTAVO_UNSUPPORTED, "variant: %s: %s", forced->name, refusal);
         return try_variant(info, forced, attention);

@@ -4,17 +4,6 @@
 
 #include "attention/kernel_variants.h"
 #include "attention/tuning_text.h"
-#include "format/packed_layout.h"
-
-typedef struct octavo_kernel_shape {
-    const octavo_packed_layout *layout;
-    uint32_t group;        /* query heads for each KV head */
-    uint32_t query_tokens; /* of a sequence in one call, about */
-    uint32_t query_total;  /* of all sequences in one call; 0: many */
-    octavo_phase phase;
-    uint32_t logits;        /* OCTAVO_LOGITS_ */
-    uint64_t cached_tokens; /* most of all sequences together; 0: few */
-} octavo_kernel_shape;
 
 /* Of prefill_tiles.comp; 0 in other walks. */
 typedef struct octavo_tile_numbers {

@@ -113,32 +113,48 @@ static bool prefers_half(const octavo_device_snapshot *snapshot, const octavo_ke
     }
 }
 
+/* Where one row of queries reads one long list of codes, integer dots read them faster than fragments are made of them:
+ * matrices multiply sixteen rows for the one (H100, one query head for each KV head, us of matrix and int8_subgroup:
+ * 131072 tokens 49.0, 50.2, 262144 84.9, 84.1, 1048576 311, 295; d 64, 524288 tokens 116, 88; d 256 336, 295; 2 bits,
+ * 262144 tokens 72.7, 62.0. Two query heads, 1048576 tokens: 312, 341. 8 sequences of 32768 87, 93, 64 of 1 .. 32768
+ * 82, 130: the matrix walk shares out what a share costs beside its tiles.) */
+#define LONG_TILES 96u /* of a core */
+static bool reads_one_long_list(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape) {
+    const octavo_packed_layout *layout = shape->layout;
+    if (layout->key_bits == 16u || layout->value_bits == 16u || shape->group != 1u || shape->query_total != 1u)
+        return false;
+    uint64_t tiles = shape->cached_tokens / OCTAVO_TILE_TOKENS * layout->kv_heads;
+    return snapshot->core_count != 0u && tiles >= (uint64_t)LONG_TILES * snapshot->core_count;
+}
+
 /* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. Where
  * a variant for prefill alone can run, it reads and unpacks the cache for more rows at once than the others. Matrices
  * of a processor are a loop: lavapipe, 512 queries and 4096 keys, d 128: 3.8 s with them, 1.2 s in f32, 0.9 s by dots.
  */
 #define RANK_COUNT 8u
-static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant, bool has_codes) {
-    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 7u;
-    if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) return 0u;
-    uint32_t first = octavo_kernel_is_for_prefill(variant) ? 1u : 4u;
+static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                     const octavo_kernel_shape *shape) {
+    bool has_codes = shape->layout->key_bits != 16u || shape->layout->value_bits != 16u;
     bool prefer_int = has_codes && snapshot->int_dot_accelerated != VK_FALSE;
+    bool dots_first = prefer_int && shape->phase == OCTAVO_PHASE_DECODE && reads_one_long_list(snapshot, shape);
+    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 7u;
+    if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) return dots_first ? 1u : 0u;
+    if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT && variant->one_subgroup && dots_first) return 0u;
+    uint32_t first = octavo_kernel_is_for_prefill(variant) ? 1u : 4u;
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) return prefer_int ? first : first + 2u;
     bool prefer_half = has_codes && prefers_half(snapshot, variant);
     bool preferred = (variant->arithmetic == OCTAVO_KERNEL_HALF) == prefer_half;
     return first + (prefer_int ? 1u : 0u) + (preferred ? 0u : 1u);
 }
 
-uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, octavo_phase phase,
-                                     uint32_t key_bits, uint32_t value_bits,
-                                     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    bool has_codes = key_bits != 16u || value_bits != 16u;
+uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities,
+                                     const octavo_kernel_shape *shape, uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
     uint32_t count = 0;
     for (uint32_t wanted = 0; wanted < RANK_COUNT; ++wanted) {
         for (uint32_t i = 0; i < OCTAVO_KERNEL_VARIANT_COUNT; ++i) {
             const octavo_kernel_variant *variant = &octavo_kernel_variants[i];
-            if (variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX && rank(snapshot, variant, has_codes) == wanted &&
-                octavo_kernel_variant_refusal(variant, snapshot, capabilities, phase) == NULL) {
+            if (variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX && rank(snapshot, variant, shape) == wanted &&
+                octavo_kernel_variant_refusal(variant, snapshot, capabilities, shape->phase) == NULL) {
                 order[count++] = i;
             }
         }

@@ -2,6 +2,7 @@
 #ifndef OCTAVO_KERNEL_VARIANTS_H
 #define OCTAVO_KERNEL_VARIANTS_H
 
+#include "format/packed_layout.h"
 #include "gpu/device_snapshot.h"
 #include <octavo/attention.h>
 
@@ -23,6 +24,17 @@ typedef enum octavo_kernel_source {
     OCTAVO_KERNEL_PREFILL_TILES,  /* prefill_tiles.comp: products of any layout, operands in shared memory */
     OCTAVO_KERNEL_PREFILL_MATRIX, /* prefill_matrix.comp: operands that expand.comp made, once for all query tiles */
 } octavo_kernel_source;
+
+/* What a plan is for. */
+typedef struct octavo_kernel_shape {
+    const octavo_packed_layout *layout;
+    uint32_t group;        /* query heads for each KV head */
+    uint32_t query_tokens; /* of a sequence in one call, about */
+    uint32_t query_total;  /* of all sequences in one call; 0: many */
+    octavo_phase phase;
+    uint32_t logits;        /* OCTAVO_LOGITS_ */
+    uint64_t cached_tokens; /* most of all sequences together; 0: few */
+} octavo_kernel_shape;
 
 typedef struct octavo_kernel_variant {
     const char *name;
@@ -51,10 +63,9 @@ bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot);
 const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,
                                           uint32_t capabilities, octavo_phase phase);
 
-/* Indices of the variants to try for a phase, best first; refused ones are left out, and those that
+/* Indices of the variants to try for a shape, best first; refused ones are left out, and those that
  * only show that a kernel is right. Returns their number. */
-uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities, octavo_phase phase,
-                                     uint32_t key_bits, uint32_t value_bits,
-                                     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]);
+uint32_t octavo_kernel_variant_order(const octavo_device_snapshot *snapshot, uint32_t capabilities,
+                                     const octavo_kernel_shape *shape, uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]);
 
 #endif

@@ -138,8 +138,7 @@ static void add_unchosen(job_list *list, const octavo_device_snapshot *snapshot,
 static void add_attention(job_list *list, const octavo_device_snapshot *snapshot, uint32_t capabilities,
                           const octavo_kernel_shape *shape, const char *layout_name, bool all) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
-    uint32_t count = octavo_kernel_variant_order(snapshot, capabilities, shape->phase, shape->layout->key_bits,
-                                                 shape->layout->value_bits, order);
+    uint32_t count = octavo_kernel_variant_order(snapshot, capabilities, shape, order);
     bool chosen = true;
     for (uint32_t i = 0; i < count && (chosen || all); i++) {
         if (add_walk(list, snapshot, &octavo_kernel_variants[order[i]], shape, layout_name, chosen)) {
@@ -230,7 +229,10 @@ size_t fleet_value_jobs(const fleet_device *device, const char *variant_name, fl
     octavo_device_snapshot narrow = snapshot; /* what has a form between two other dispatches is counted in that one */
     narrow.max_stage_storage_buffers = OCTAVO_GPU_MIN_STORAGE_BUFFERS;
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT] = {0};
-    uint32_t count = octavo_kernel_variant_order(&snapshot, plan.capabilities, OCTAVO_PHASE_DECODE, 3, 3, order);
+    const octavo_packed_layout layout = octavo_packed_layout_make(1, 8, 128, 128, 3, 3);
+    const octavo_kernel_shape usual = {
+        .layout = &layout, .group = 4, .query_tokens = 1, .query_total = 1, .phase = OCTAVO_PHASE_DECODE};
+    uint32_t count = octavo_kernel_variant_order(&snapshot, plan.capabilities, &usual, order);
     if (variant_name) {
         const octavo_kernel_variant *named = octavo_kernel_variant_named(variant_name);
         count = named != NULL &&

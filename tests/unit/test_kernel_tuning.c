@@ -21,7 +21,9 @@ static const uint32_t all_groups[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 28,
 
 static uint32_t variant_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, phase, key_bits, value_bits, order);
+    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, key_bits, value_bits);
+    octavo_kernel_shape shape = {&layout, 4u, 1u, 1u, phase, 0u, 0u};
+    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, &shape, order);
 }
 
 /* --- numbers ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ static const uint32_t all_bits[] = {2, 3, 4, 16};
 
 static uint32_t variant_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
-    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, phase, key_bits, value_bits, order);
+    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, key_bits, value_bits);
+    octavo_kernel_shape shape = {&layout, 4u, 1u, 1u, phase, 0u, 0u};
+    return octavo_kernel_variant_order(&device->snapshot, device->capabilities, &shape, order);
 }
 
 /* --- order -----------------------------------------------------------------------------------------------------------
@@ -216,13 +218,52 @@ START_TEST(one_dispatch_wants_seven_buffers) {
 }
 END_TEST
 
+/* One row of queries over one long list of codes is for integer dots, all else for matrices. */
+START_TEST(dots_read_one_long_list) {
+    usable_device hopper, slow_dots;
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &hopper));
+    hopper.snapshot.core_count = 132u;
+    slow_dots = hopper;
+    slow_dots.snapshot.int_dot_accelerated = VK_FALSE;
+    octavo_packed_layout codes = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 2u);
+    octavo_packed_layout half = octavo_packed_layout_make(1u, 8u, 128u, 128u, 16u, 3u);
+    const octavo_kernel_shape longest = {&codes, 1u, 1u, 1u, OCTAVO_PHASE_DECODE, 0u, 1u << 20};
+    octavo_kernel_shape grouped = longest, batch = longest, brief = longest, several = longest, raw = longest;
+    grouped.group = 2u;
+    batch.query_total = 8u;
+    brief.cached_tokens = 1u << 17;
+    several.query_tokens = several.query_total = 4u;
+    raw.layout = &half;
+    const struct {
+        const usable_device *device;
+        const octavo_kernel_shape *shape;
+        const char *first;
+    } expected[] = {
+        {&hopper, &longest, "int8_subgroup"}, {&hopper, &grouped, "matrix"}, {&hopper, &batch, "matrix"},
+        {&hopper, &brief, "matrix"},          {&hopper, &several, "matrix"}, {&hopper, &raw, "matrix"},
+        {&slow_dots, &longest, "matrix"},
+    };
+    for (uint32_t i = 0; i < COUNT(expected); ++i) {
+        uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
+        const usable_device *device = expected[i].device;
+        uint32_t count =
+            octavo_kernel_variant_order(&device->snapshot, device->capabilities, expected[i].shape, order);
+        ck_assert_uint_ge(count, 2u);
+        ck_assert_str_eq(octavo_kernel_variants[order[0]].name, expected[i].first);
+        /* the other one is next, where the first does not compile */
+        ck_assert_str_eq(octavo_kernel_variants[order[1]].name,
+                         i == 0u ? "matrix" : expected[i].device == &slow_dots ? "f32_subgroup" : "int8_subgroup");
+    }
+}
+END_TEST
+
 /* --- prefill on matrices of any layout
  * --------------------------------------------------------------------------------
  */
 
 static uint32_t place_in_order(const usable_device *device, octavo_phase phase, const char *name) {
     uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
-    uint32_t count = octavo_kernel_variant_order(&device->snapshot, device->capabilities, phase, 3u, 3u, order);
+    uint32_t count = variant_order(device, phase, 3u, 3u, order);
     for (uint32_t i = 0; i < count; ++i)
         if (strcmp(octavo_kernel_variants[order[i]].name, name) == 0) return i;
     return UINT32_MAX;
@@ -327,6 +368,7 @@ int main(void) {
                             matrix_wants_its_shape,
                             matrix_wants_subgroups_of_32,
                             one_dispatch_wants_seven_buffers,
+                            dots_read_one_long_list,
                             tiles_are_for_prefill,
                             f16_goes_before_f32_where_it_is_shorter,
                             keys_and_values_go_together_where_they_can,
