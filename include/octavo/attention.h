@@ -69,11 +69,14 @@ typedef struct octavo_attention_info {
     uint32_t workgroup_target;  /* workgroups that a call is cut into, about, if it can be; 0: what suits the device */
     uint64_t slice_work;        /* most query rows times tokens in one dispatch (drivers kill long ones); 0: what suits */
     const char *tuning;         /* NULL or rows of numbers for the kernels, see below; read during the call */
+    VkBool32 own_tokens;        /* calls may bring own_keys and own_values. Their f16 rows take device memory beside
+                                   scratch_bytes: for each of query_capacity 2 bytes a channel of K and of V, in pages,
+                                   of which each sequence of a call takes whole ones */
 } octavo_attention_info;
 #define OCTAVO_ATTENTION_INFO_INIT                                                                                     \
     {                                                                                                                  \
         sizeof(octavo_attention_info), 0, 1, 1, 1, OCTAVO_PHASE_AUTO, {VK_TRUE, 0, 0, 0}, 0.0f, 0.0f,                  \
-            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0                                                             \
+            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0, VK_FALSE                                                             \
     }
 
 /* Tuning rows are text, one a line, words name=value with blanks between; '#' where a word could begin starts a comment.
@@ -139,10 +142,15 @@ typedef struct octavo_attention_run {
     VkDeviceSize lse_offset;  /* bytes, a multiple of minStorageBufferOffsetAlignment or of 256 */
     VkDeviceSize lse_size;    /* bytes writable from lse_offset on */
     const float *sink_logits; /* NULL or [query_head_count], host memory, read during the call */
+    /* Buffers VK_NULL_HANDLE: none. Else [tokens][kv_head_count][key_dim or value_dim], any type, of a plan with
+     * own_tokens: keys and values of the query tokens, which are attended behind those of the cache, as if they had been
+     * appended but for their precision. The cache is not changed; see the head of this file. */
+    octavo_tensor own_keys, own_values;
 } octavo_attention_run;
 #define OCTAVO_ATTENTION_RUN_INIT                                                                                      \
     {                                                                                                                  \
-        sizeof(octavo_attention_run), 0, 0, 0, 0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0}, 0, 0, 0, 0 \
+        sizeof(octavo_attention_run), 0, 0, 0, 0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0}, 0, 0, 0,   \
+            0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0}                                                \
     }
 
 /* Records attention over what the cache holds at this point of the recording. Never compiles, submits or blocks, and
