@@ -24,8 +24,8 @@ uint32_t octavo_append_align_entries(uint32_t count) {
 }
 
 octavo_append_pages octavo_append_cache_pages(octavo_cache *cache) {
-    return (octavo_append_pages){cache, cache->segments, cache->segment_entries, cache->segment_count,
-                                 cache->pages_per_segment, false};
+    return (octavo_append_pages){
+        cache, cache->segments, cache->segment_entries, cache->segment_count, cache->pages_per_segment, false};
 }
 
 /* Where entries of one segment go, or their counts of all segments. */
@@ -118,8 +118,8 @@ static void emit_windows(entry_sink *sink, const sequence_rows *rows) {
 }
 
 /* False: none of them, or the sequence's record is not among `records`. */
-static bool find_rows(const octavo_append_pages *pages, const octavo_append_info *info, const octavo_append_records *records,
-                      uint32_t s, uint32_t source, sequence_rows *rows) {
+static bool find_rows(const octavo_append_pages *pages, const octavo_append_info *info,
+                      const octavo_append_records *records, uint32_t s, uint32_t source, sequence_rows *rows) {
     const octavo_cache *cache = pages->cache;
     uint32_t count = info->token_counts[s];
     if (count == 0u ||

@@ -1,5 +1,6 @@
-/* The lists of an append: which tokens go to which page. The pages are those of a cache, or those of a plan that hold the
- * tokens that a call of attention brings (own_rows.h): rows of f16 alone, of tokens behind those of the sequences. */
+/* The lists of an append: which tokens go to which page. The pages are those of a cache, or those of a plan that hold
+ * the tokens that a call of attention brings (own_rows.h): rows of f16 alone, of tokens behind those of the sequences.
+ */
 #ifndef OCTAVO_APPEND_ENTRIES_H
 #define OCTAVO_APPEND_ENTRIES_H
 
@@ -41,7 +42,8 @@ typedef struct octavo_append_needs {
 octavo_append_needs octavo_append_needs_of(const octavo_append_pages *pages, const octavo_append_info *info,
                                            uint32_t tokens);
 
-/* After the commit. Counts the entries of each segment into pages->entries, of sequences whose record is among `records`. Returns what octavo_append_fill_entries writes: their sum, each count but the last one aligned. */
+/* After the commit. Counts the entries of each segment into pages->entries, of sequences whose record is among
+ * `records`. Returns what octavo_append_fill_entries writes: their sum, each count but the last one aligned. */
 uint32_t octavo_append_count_entries(const octavo_append_pages *pages, const octavo_append_info *info,
                                      const octavo_append_records *records);
 /* Writes them, segment after segment. entries: [sum]; what is between the segments stays as it was. */

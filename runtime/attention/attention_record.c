@@ -262,8 +262,8 @@ static octavo_status grow_words(octavo_attention *plan, uint32_t count) {
 static octavo_status record_own_rows(const slice_recorder *recorder) {
     const octavo_attention *plan = recorder->plan;
     if (!octavo_own_rows_given(recorder->run) || recorder->slice.token_first > 0u) return OCTAVO_SUCCESS;
-    octavo_status status = octavo_own_rows_record(plan->cache, &plan->own, recorder->frame, recorder->command_buffer,
-                                                  recorder->run);
+    octavo_status status =
+        octavo_own_rows_record(plan->cache, &plan->own, recorder->frame, recorder->command_buffer, recorder->run);
     if (plan->tuning.fused) octavo_gpu_dispatch_barrier(plan->cache->device, recorder->command_buffer);
     return status;
 }

@@ -101,10 +101,10 @@ typedef struct list_builder {
     const octavo_attention_run *run;
     const octavo_worklist *list;
     uint32_t *words;
-    uint32_t chunk;                  /* KV tiles of a workgroup, and the cost of its shares */
-    uint32_t ranges, shares, groups; /* so far */
+    uint32_t chunk;                            /* KV tiles of a workgroup, and the cost of its shares */
+    uint32_t ranges, shares, groups;           /* so far */
     uint32_t page_base, window_base, own_base; /* words in the lists: pages of this part's sequence */
-    uint32_t tile_base;              /* expanded tiles of the parts before this one */
+    uint32_t tile_base;                        /* expanded tiles of the parts before this one */
 } list_builder;
 
 /* The share that is being filled. */
@@ -482,8 +482,7 @@ static void write_pages(const octavo_attention *plan, const octavo_attention_run
         uint32_t slot = view->window_slots[i];
         at[pages + i] = slot == OCTAVO_CACHE_NO_SLOT ? 0u : octavo_cache_page_place(plan->cache, slot, run->layer).page;
     }
-    for (uint32_t i = 0; i < own; ++i)
-        at[pages + windows + i] = octavo_own_place(&plan->own, part->own_page + i).page;
+    for (uint32_t i = 0; i < own; ++i) at[pages + windows + i] = octavo_own_place(&plan->own, part->own_page + i).page;
 }
 
 static void write_tile(uint32_t *at, uint32_t sequence, uint32_t row_first, uint32_t row_count, uint32_t partial_first,
@@ -528,8 +527,8 @@ static void write_parts(list_builder *builder, const octavo_attention_slice *sli
     }
 }
 
-/* The record of a sequence for shares of its own tokens, which are those from `position` on: a ring of just so many rows,
- * behind no others. */
+/* The record of a sequence for shares of its own tokens, which are those from `position` on: a ring of just so many
+ * rows, behind no others. */
 static void see_own_tokens(octavo_sequence_record *record) {
     record->packed_begin = record->packed_end = (uint32_t)record->position;
     record->window_first = record->window_base = 0u;

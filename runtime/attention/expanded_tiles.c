@@ -84,7 +84,8 @@ static void emit_part(entry_sink *sink, const octavo_slice_part *part) {
     const octavo_cache_info *info = &cache->info;
     const octavo_cache_view *view = &part->view;
     const uint32_t pages = octavo_view_pages(view), tiles = octavo_part_tiles(part);
-    for (uint32_t i = 0; i < pages; ++i) emit_codes(sink, part, i, octavo_cache_page_place(cache, view->slots[i], sink->layer));
+    for (uint32_t i = 0; i < pages; ++i)
+        emit_codes(sink, part, i, octavo_cache_page_place(cache, view->slots[i], sink->layer));
     /* any page will do for the end of a last tile that has none */
     if (tiles > pages && part->length % OCTAVO_PAGE_TOKENS != 0u)
         emit_codes(sink, part, tiles - 1u, (octavo_page_place){0u, 0u});

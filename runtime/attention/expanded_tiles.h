@@ -1,5 +1,5 @@
-/* What expand.comp makes of the pages of a slice and of its own rows: tiles of f16, in the order of its sequences' tiles.
- * Where there are more than fit, they are made and walked in windows, one after the other. */
+/* What expand.comp makes of the pages of a slice and of its own rows: tiles of f16, in the order of its sequences'
+ * tiles. Where there are more than fit, they are made and walked in windows, one after the other. */
 #ifndef OCTAVO_EXPANDED_TILES_H
 #define OCTAVO_EXPANDED_TILES_H
 

@@ -21,17 +21,15 @@ octavo_status octavo_own_rows_create(const octavo_attention_info *info, octavo_o
     if (info->own_tokens == VK_FALSE) return OCTAVO_SUCCESS;
     const uint64_t page_bytes = 4u * (uint64_t)cache->layout.page_words;
     /* the last page of a sequence is not full */
-    const uint64_t pages =
-        at_most(info->query_capacity,
-                info->query_capacity / cache->layout.window_rows_per_page + (uint64_t)info->sequence_capacity);
+    const uint64_t pages = at_most(info->query_capacity, info->query_capacity / cache->layout.window_rows_per_page +
+                                                             (uint64_t)info->sequence_capacity);
     const uint64_t per_segment = at_most(cache->info.segment_bytes / page_bytes, pages);
     const uint64_t segments = (pages + per_segment - 1u) / per_segment;
     own->pages_per_segment = (uint32_t)per_segment;
     own->segments = octavo_gpu_allocate(device, (size_t)segments * sizeof *own->segments);
     own->entries = octavo_gpu_allocate(device, (size_t)segments * sizeof *own->entries);
     own->segment_count = (uint32_t)segments;
-    octavo_status status =
-        own->segments == NULL || own->entries == NULL ? OCTAVO_OUT_OF_HOST_MEMORY : OCTAVO_SUCCESS;
+    octavo_status status = own->segments == NULL || own->entries == NULL ? OCTAVO_OUT_OF_HOST_MEMORY : OCTAVO_SUCCESS;
     for (uint64_t i = 0; i < segments && status == OCTAVO_SUCCESS; ++i) {
         status = octavo_gpu_buffer_create(device, at_most(pages - i * per_segment, per_segment) * page_bytes,
                                           OCTAVO_BUFFER_DEVICE, "octavo own rows", &own->segments[i]);

@@ -1,7 +1,8 @@
-/* The tokens that a call of attention brings with it: rows of f16 in the quantiser's basis, as windows have them, in pages
- * that the plan owns. To the walks they are one more ring of a sequence: own token number n, token cached + n of it, is row
- * (cached + n) % (its own tokens) of its pages. The pages of a call's sequences follow each other, and their segments
- * those of the pool: lists are cut where the segment changes, so no page of the cache is bound with one of these. */
+/* The tokens that a call of attention brings with it: rows of f16 in the quantiser's basis, as windows have them, in
+ * pages that the plan owns. To the walks they are one more ring of a sequence: own token number n, token cached + n of
+ * it, is row (cached + n) % (its own tokens) of its pages. The pages of a call's sequences follow each other, and their
+ * segments those of the pool: lists are cut where the segment changes, so no page of the cache is bound with one of
+ * these. */
 #ifndef OCTAVO_OWN_ROWS_H
 #define OCTAVO_OWN_ROWS_H
 
