@@ -6,8 +6,17 @@
  * with exp(sink_logit) of the query head added to the denominator when sink logits are given. Query head h reads KV head
  * h / (query_head_count / kv_head_count). Sequences of unequal length and unequal numbers of queries go in one call.
  *
- * Prefill of a chunk, appended before, attends what the cache holds of it: the codes; or, where recent_tokens of
- * octavo_cache_info is at least the chunk's length, the chunk's own keys and values in f16, unquantised.
+ * Prefill of a chunk, by either of two orders:
+ *   packed  the chunk is appended, then attended as the cache holds it: the codes, or f16 of the tokens that a window has
+ *           (recent_tokens of octavo_cache_info).
+ *   own     attention first, with own_keys and own_values of octavo_attention_run: the queries attend the tokens of the
+ *           cache, then their own ones, which are not in it. Those are seen in f16 in the basis of the codes (rotated,
+ *           without the mean; of f16 caches as they came), never quantised. What is not finite in a row of V makes the
+ *           rows that see it NaN in all channels. Lengths, positions and masks are as if the tokens had been appended.
+ *           They may be appended afterwards, or never: an encoder takes an empty sequence, which gives the codec.
+ * The append after an attention with own tokens, in the same recording and frame, has no barrier before it where the
+ * variant reads the cache's pages in dispatches before the walk (prefill_matrix): it may run beside the walk. The other
+ * variants read pages to the end, and words of a page belong to several tokens, so there a barrier stays.
  *
  * Threads: a plan is used by the thread that uses its cache. Functions without a plan may be called from any thread.
  *
