@@ -85,7 +85,7 @@ typedef struct octavo_attention_info {
 #define OCTAVO_ATTENTION_INFO_INIT                                                                                     \
     {                                                                                                                  \
         sizeof(octavo_attention_info), 0, 1, 1, 1, OCTAVO_PHASE_AUTO, {VK_TRUE, 0, 0, 0}, 0.0f, 0.0f,                  \
-            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0, VK_FALSE                                                             \
+            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0, VK_FALSE                                                   \
     }
 
 /* Tuning rows are text, one a line, words name=value with blanks between; '#' where a word could begin starts a comment.

@@ -2,8 +2,7 @@
 
 #include "attention/expanded_tiles.h"
 #include "attention/slice_parts.h"
-
-#include "mask/tile_runs.h"
+#include "attention/tile_list.h"
 
 #include <string.h>
 
@@ -25,71 +24,6 @@ static uint32_t window_page_count(const octavo_attention *plan) {
 static uint32_t listed_pages(const octavo_attention *plan, const octavo_slice_part *part) {
     if (plan->expanded_capacity > 0u) return octavo_part_tiles(part);
     return octavo_view_pages(&part->view) + window_page_count(plan) + octavo_own_pages(plan->cache, part->own_count);
-}
-
-/* --- the list of a query tile --------------------------------------------------------------------------------------
- */
-
-#define LIST_RUNS_MAX (2u * OCTAVO_TILE_RUNS_MAX + 1u)
-
-/* What a run names: tiles of the cache, numbers of window tokens, numbers of own tokens. */
-typedef enum run_source { FROM_PAGES, FROM_WINDOWS, FROM_OWN } run_source;
-
-typedef struct list_run {
-    run_source source;
-    octavo_mask_run run;
-} list_run;
-
-/* Runs of a query tile, in the order in which they are walked in a segment: in those of the pool, the windows last. */
-typedef struct tile_list {
-    uint32_t count;
-    list_run runs[LIST_RUNS_MAX];
-} tile_list;
-
-/* Expanded tiles hold what windows hold, too. */
-static bool walks_all_tokens(const octavo_attention *plan) {
-    return plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX;
-}
-
-static void add_run(tile_list *list, run_source source, octavo_mask_run run) {
-    list->runs[list->count++] = (list_run){source, run};
-}
-
-/* Own tokens of tiles with one that a row sees. */
-static void add_own_runs(const octavo_attention *plan, const octavo_slice_part *part, int64_t p_first, int64_t p_last,
-                         tile_list *list) {
-    octavo_mask_run runs[OCTAVO_TILE_RUNS_MAX];
-    uint32_t first_own = part->view.length, end = part->length;
-    uint32_t count = octavo_mask_tile_runs(&plan->rule, plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO, p_first, p_last,
-                                           end, first_own, end, runs);
-    for (uint32_t i = 0; i < count; ++i) {
-        uint64_t run_begin = (uint64_t)runs[i].first * OCTAVO_TILE_TOKENS;
-        uint64_t run_end = run_begin + (uint64_t)runs[i].count * OCTAVO_TILE_TOKENS;
-        uint32_t begin = run_begin > first_own ? (uint32_t)run_begin - first_own : 0u;
-        uint32_t last = (run_end < end ? (uint32_t)run_end : end) - first_own;
-        add_run(list, FROM_OWN, (octavo_mask_run){begin, last - begin, OCTAVO_MASK_TILE_EDGE});
-    }
-}
-
-static tile_list list_of_tile(const octavo_attention *plan, const octavo_slice_part *part, uint32_t row_first,
-                              uint32_t row_count) {
-    const octavo_cache_view *view = &part->view;
-    int64_t base = (int64_t)part->length - (int64_t)part->query_count;
-    int64_t p_first = base + row_first / plan->group;
-    int64_t p_last = base + (row_first + row_count - 1u) / plan->group;
-    bool all = walks_all_tokens(plan);
-    octavo_mask_run runs[OCTAVO_TILE_RUNS_MAX];
-    uint32_t begin = all ? 0u : view->packed_begin, end = all ? part->length : view->packed_end;
-    uint32_t count = octavo_mask_tile_runs(&plan->rule, plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO, p_first, p_last,
-                                           part->length, begin, end, runs);
-    tile_list list;
-    list.count = 0u;
-    for (uint32_t i = 0; i < count; ++i) add_run(&list, FROM_PAGES, runs[i]);
-    if (all) return list;
-    uint32_t window_tokens = begin + (view->length - end);
-    if (window_tokens > 0u) add_run(&list, FROM_WINDOWS, (octavo_mask_run){0u, window_tokens, OCTAVO_MASK_TILE_EDGE});
-    if (part->own_count > 0u) add_own_runs(plan, part, p_first, p_last, &list);
-    return list;
 }
 
 /* --- cutting a list into shares -------------------------------------------------------------------------------------
@@ -200,14 +134,14 @@ static run_piece own_piece(const octavo_attention *plan, const octavo_slice_part
 }
 
 /* The longest from element `done` of a run on. */
-static run_piece next_piece(const list_builder *builder, const octavo_slice_part *part, const list_run *of,
+static run_piece next_piece(const list_builder *builder, const octavo_slice_part *part, const octavo_list_run *of,
                             uint32_t done) {
     const octavo_mask_run *run = &of->run;
     uint32_t (*segment_of)(const list_builder *, const octavo_slice_part *, uint32_t) =
-        of->source == FROM_WINDOWS ? window_segment : tile_segment;
+        of->source == OCTAVO_FROM_WINDOWS ? window_segment : tile_segment;
     uint32_t left = run->count - done;
     run_piece piece = {0u, run->first + done, left};
-    if (of->source == FROM_OWN) return own_piece(builder->plan, part, piece.first, left);
+    if (of->source == OCTAVO_FROM_OWN) return own_piece(builder->plan, part, piece.first, left);
     if (builder->plan->expanded_capacity > 0u) {
         uint32_t tile = builder->tile_base + piece.first, capacity = builder->plan->expanded_capacity;
         piece.segment = tile / capacity;
@@ -224,25 +158,8 @@ static run_piece next_piece(const list_builder *builder, const octavo_slice_part
     return piece;
 }
 
-static uint32_t tiles_of_tokens(uint32_t tokens) {
-    return (tokens + OCTAVO_TILE_TOKENS - 1u) / OCTAVO_TILE_TOKENS;
-}
-
-/* In KV tiles; a window counts as one where it does not join other tiles. */
-static uint32_t list_work(const octavo_attention *plan, const tile_list *list) {
-    uint32_t tiles = 0u, own = 0u;
-    bool has_window = false;
-    for (uint32_t i = 0; i < list->count; ++i) {
-        const list_run *of = &list->runs[i];
-        if (of->source == FROM_PAGES) tiles += of->run.count;
-        if (of->source == FROM_OWN) own += tiles_of_tokens(of->run.count);
-        has_window = has_window || of->source == FROM_WINDOWS;
-    }
-    return tiles + own + (has_window && (tiles == 0u || plan->tuning.share_cost == 0u) ? 1u : 0u);
-}
-
 /* The first segment from `least` on that the list touches; the segment count when there is none. */
-static uint32_t next_segment(const list_builder *builder, const octavo_slice_part *part, const tile_list *list,
+static uint32_t next_segment(const list_builder *builder, const octavo_slice_part *part, const octavo_tile_list *list,
                              uint32_t least) {
     uint32_t found = builder->plan->cut_count;
     if (least >= found) return found;
@@ -281,27 +198,28 @@ static void add_window(list_builder *builder, open_share *open, run_piece piece)
 static void add_own(list_builder *builder, open_share *open, run_piece piece) {
     while (piece.count > 0u) {
         uint32_t *room = share_room(builder, open);
-        uint64_t most = (uint64_t)*room * OCTAVO_TILE_TOKENS;
+        uint64_t most = (uint64_t)*room * octavo_own_work_tokens(builder->plan);
         uint32_t count = piece.count < most ? piece.count : (uint32_t)most;
         octavo_tile_range range = {piece.first, count, OCTAVO_RUN_WINDOW, builder->own_base};
         put_range(builder, range);
-        *room -= tiles_of_tokens(count);
+        *room -= octavo_own_work(builder->plan, count);
         piece.first += count;
         piece.count -= count;
     }
 }
 
 /* What the list has in one segment. */
-static void cut_segment(list_builder *builder, const octavo_slice_part *part, const tile_list *list, open_share *open) {
+static void cut_segment(list_builder *builder, const octavo_slice_part *part, const octavo_tile_list *list,
+                        open_share *open) {
     for (uint32_t i = 0; i < list->count; ++i) {
-        const list_run *of = &list->runs[i];
+        const octavo_list_run *of = &list->runs[i];
         for (uint32_t done = 0; done < of->run.count;) {
             run_piece piece = next_piece(builder, part, of, done);
             done += piece.count;
             if (piece.segment != open->segment) continue;
-            if (of->source == FROM_WINDOWS)
+            if (of->source == OCTAVO_FROM_WINDOWS)
                 add_window(builder, open, piece);
-            else if (of->source == FROM_OWN)
+            else if (of->source == OCTAVO_FROM_OWN)
                 add_own(builder, open, piece);
             else
                 add_tiles(builder, open, piece,
@@ -314,8 +232,8 @@ static void cut_segment(list_builder *builder, const octavo_slice_part *part, co
 /* Cuts the list of query tile `tile`, segment by segment, where the room of workgroups ends (stream-K: a workgroup
  * walks on into the next list). A list without anything has an empty share, so that its rows are written. Returns how
  * many shares. */
-static uint32_t cut_list(list_builder *builder, const octavo_slice_part *part, const tile_list *list, uint32_t tile,
-                         uint32_t partial_first) {
+static uint32_t cut_list(list_builder *builder, const octavo_slice_part *part, const octavo_tile_list *list,
+                         uint32_t tile, uint32_t partial_first) {
     open_share open = {0u, tile, partial_first, 0u, false};
     uint32_t segment_count = builder->plan->cut_count;
     open.segment = next_segment(builder, part, list, 0u);
@@ -362,8 +280,8 @@ static octavo_status count_slice(const octavo_attention *plan, const octavo_atte
         for (uint32_t t = 0; t < tiles; ++t) {
             uint32_t row = t * plan->tuning.rows;
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
-            tile_list list = list_of_tile(plan, &part, rows_first + row, count);
-            uint32_t work = list_work(plan, &list);
+            octavo_tile_list list = octavo_tile_list_of(plan, &part, rows_first + row, count);
+            uint32_t work = octavo_tile_list_work(plan, &list);
             totals->work += work;
             if (work > totals->longest) totals->longest = work;
             totals->partials += kept_partials(plan, cut_list(&builder, &part, &list, 0u, 0u));
@@ -456,8 +374,8 @@ static void write_sequence(const octavo_attention *plan, const octavo_attention_
     record.position = (int32_t)((int64_t)part->length - (int64_t)part->query_count);
     record.row_base = (part->call_token - slice->token_first) * plan->group;
     record.token_base = part->call_token;
-    record.packed_begin = walks_all_tokens(plan) ? 0u : view->packed_begin;
-    record.packed_end = walks_all_tokens(plan) ? part->length : view->packed_end;
+    record.packed_begin = octavo_walks_all_tokens(plan) ? 0u : view->packed_begin;
+    record.packed_end = octavo_walks_all_tokens(plan) ? part->length : view->packed_end;
     record.window_first = view->packed_begin;
     record.window_ring = cache->info.recent_tokens + cache->info.slack_tokens;
     if (record.window_ring == 0u) record.window_ring = 1u;
@@ -516,7 +434,7 @@ static void write_parts(list_builder *builder, const octavo_attention_slice *sli
             /* heaviest first: under a causal mask the last rows see most */
             uint32_t row = (plan->tuning.whole_lists ? tiles - 1u - t : t) * plan->tuning.rows;
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
-            tile_list runs = list_of_tile(plan, &part, rows_first + row, count);
+            octavo_tile_list runs = octavo_tile_list_of(plan, &part, rows_first + row, count);
             uint32_t partials = cut_list(builder, &part, &runs, tile, partial);
             write_tile(builder->words + list->tile_offset + tile * (sizeof(octavo_query_tile) / 4u), sequence,
                        rows_first + row, count, partial, partials);
