@@ -6,8 +6,17 @@
  * with exp(sink_logit) of the query head added to the denominator when sink logits are given. Query head h reads KV head
  * h / (query_head_count / kv_head_count). Sequences of unequal length and unequal numbers of queries go in one call.
  *
- * Prefill of a chunk, appended before, attends what the cache holds of it: the codes; or, where recent_tokens of
- * octavo_cache_info is at least the chunk's length, the chunk's own keys and values in f16, unquantised.
+ * Prefill of a chunk, by either of two orders:
+ *   packed  the chunk is appended, then attended as the cache holds it: the codes, or f16 of the tokens that a window has
+ *           (recent_tokens of octavo_cache_info).
+ *   own     attention first, with own_keys and own_values of octavo_attention_run: the queries attend the tokens of the
+ *           cache, then their own ones, which are not in it. Those are seen in f16 in the basis of the codes (rotated,
+ *           without the mean; of f16 caches as they came), never quantised. What is not finite in a row of V makes the
+ *           rows that see it NaN in all channels. Lengths, positions and masks are as if the tokens had been appended.
+ *           They may be appended afterwards, or never: an encoder takes an empty sequence, which gives the codec.
+ * The append after an attention with own tokens, in the same recording and frame, has no barrier before it where the
+ * variant reads the cache's pages in dispatches before the walk (prefill_matrix): it may run beside the walk. The other
+ * variants read pages to the end, and words of a page belong to several tokens, so there a barrier stays.
  *
  * Threads: a plan is used by the thread that uses its cache. Functions without a plan may be called from any thread.
  *
@@ -69,11 +78,14 @@ typedef struct octavo_attention_info {
     uint32_t workgroup_target;  /* workgroups that a call is cut into, about, if it can be; 0: what suits the device */
     uint64_t slice_work;        /* most query rows times tokens in one dispatch (drivers kill long ones); 0: what suits */
     const char *tuning;         /* NULL or rows of numbers for the kernels, see below; read during the call */
+    VkBool32 own_tokens;        /* calls may bring own_keys and own_values. Their f16 rows take device memory beside
+                                   scratch_bytes: for each of query_capacity 2 bytes a channel of K and of V, in pages,
+                                   of which each sequence of a call takes whole ones */
 } octavo_attention_info;
 #define OCTAVO_ATTENTION_INFO_INIT                                                                                     \
     {                                                                                                                  \
         sizeof(octavo_attention_info), 0, 1, 1, 1, OCTAVO_PHASE_AUTO, {VK_TRUE, 0, 0, 0}, 0.0f, 0.0f,                  \
-            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0                                                             \
+            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0, VK_FALSE                                                   \
     }
 
 /* Tuning rows are text, one a line, words name=value with blanks between; '#' where a word could begin starts a comment.
@@ -139,10 +151,15 @@ typedef struct octavo_attention_run {
     VkDeviceSize lse_offset;  /* bytes, a multiple of minStorageBufferOffsetAlignment or of 256 */
     VkDeviceSize lse_size;    /* bytes writable from lse_offset on */
     const float *sink_logits; /* NULL or [query_head_count], host memory, read during the call */
+    /* Buffers VK_NULL_HANDLE: none. Else [tokens][kv_head_count][key_dim or value_dim], any type, of a plan with
+     * own_tokens: keys and values of the query tokens, which are attended behind those of the cache, as if they had been
+     * appended but for their precision. The cache is not changed; see the head of this file. */
+    octavo_tensor own_keys, own_values;
 } octavo_attention_run;
 #define OCTAVO_ATTENTION_RUN_INIT                                                                                      \
     {                                                                                                                  \
-        sizeof(octavo_attention_run), 0, 0, 0, 0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0}, 0, 0, 0, 0 \
+        sizeof(octavo_attention_run), 0, 0, 0, 0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0}, 0, 0, 0,   \
+            0, {0, 0, 0, OCTAVO_F32, 0, 0}, {0, 0, 0, OCTAVO_F32, 0, 0}                                                \
     }
 
 /* Records attention over what the cache holds at this point of the recording. Never compiles, submits or blocks, and

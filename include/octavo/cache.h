@@ -20,7 +20,8 @@
  *
  * Barriers. Operations on one layer are ordered by barriers of the library. Layers have pages of their own: appends to
  * different layers, recorded one after the other into one command buffer with one frame, have one barrier before all of
- * them and may overlap on the GPU, and an append may overlap with the attention over another layer.
+ * them and may overlap on the GPU, and an append may overlap with the attention over another layer, or with the end of one
+ * over its own (octavo/attention.h). An append that copies shared pages waits for all layers.
  *
  * Threads: a cache, with the plans made for it, is used by one thread at a time. */
 #ifndef OCTAVO_CACHE_H

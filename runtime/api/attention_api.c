@@ -103,6 +103,36 @@ static octavo_status check_output(const octavo_device *device, const octavo_atte
     return OCTAVO_SUCCESS;
 }
 
+static octavo_status check_own(const octavo_device *device, const octavo_attention *attention,
+                               const octavo_attention_run *run, uint64_t tokens) {
+    const octavo_packed_layout *layout = &attention->cache->layout;
+    bool keys = run->own_keys.buffer != VK_NULL_HANDLE, values = run->own_values.buffer != VK_NULL_HANDLE;
+    if (!keys && !values) return OCTAVO_SUCCESS;
+    if (!keys || !values) {
+        return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "%s.buffer: VK_NULL_HANDLE, %s has one",
+                               keys ? "own_values" : "own_keys", keys ? "own_keys" : "own_values");
+    }
+    if (attention->info.own_tokens == VK_FALSE) {
+        return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT,
+                               "own_keys: given, own_tokens of octavo_attention_info was VK_FALSE");
+    }
+    octavo_status status =
+        octavo_tensor_check(device, "own_keys", &run->own_keys, tokens, layout->kv_heads, layout->key_dim);
+    return status == OCTAVO_SUCCESS ? octavo_tensor_check(device, "own_values", &run->own_values, tokens,
+                                                          layout->kv_heads, layout->value_dim)
+                                    : status;
+}
+
+/* Positions are 32-bit numbers with a sign. */
+static octavo_status check_length(const octavo_device *device, const octavo_attention_run *run, uint32_t s,
+                                  uint32_t length) {
+    if (run->own_keys.buffer == VK_NULL_HANDLE || run->query_counts[s] <= (uint32_t)INT32_MAX - length)
+        return OCTAVO_SUCCESS;
+    return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT,
+                           "query_counts[%u]: %u tokens of its own behind %u, more than %u together", s,
+                           run->query_counts[s], length, (uint32_t)INT32_MAX);
+}
+
 static octavo_status check_run(const octavo_attention *attention, const octavo_attention_run *run) {
     const octavo_device *device = attention->cache->device;
     if (run->layer >= attention->cache->info.layer_count) {
@@ -121,6 +151,7 @@ static octavo_status check_run(const octavo_attention *attention, const octavo_a
     for (uint32_t s = 0; s < run->sequence_count; ++s) {
         octavo_cache_view view;
         octavo_status status = octavo_cache_table_view(attention->cache->table, run->sequences[s], run->layer, &view);
+        if (status == OCTAVO_SUCCESS) status = check_length(device, run, s, view.length);
         if (status != OCTAVO_SUCCESS) return status;
         tokens += run->query_counts[s];
     }
@@ -131,6 +162,7 @@ static octavo_status check_run(const octavo_attention *attention, const octavo_a
     }
     octavo_status status = octavo_tensor_check(device, "queries", &run->queries, tokens,
                                                attention->info.query_head_count, attention->cache->layout.key_dim);
+    if (status == OCTAVO_SUCCESS) status = check_own(device, attention, run, tokens);
     return status == OCTAVO_SUCCESS ? check_output(device, attention, run, tokens) : status;
 }
 

@@ -1,12 +1,13 @@
-/* Recording an append: copies of shared pages, then a dispatch for each segment of the pool that it writes, or two
- * where K and V do not go together. */
-#include "attention/append_entries.h"
+/* Recording an append: copies of shared pages, then a dispatch for each segment that it writes, or two where K and V do
+ * not go together. */
+#include "attention/append_record.h"
+
 #include "attention/cache_order.h"
 #include "attention/kernel_pipelines.h"
 #include "attention/tensor_range.h"
 
 typedef struct append_recorder {
-    octavo_cache *cache;
+    const octavo_append_pages *pages;
     octavo_frame *frame;
     VkCommandBuffer command_buffer;
     const octavo_append_info *info;
@@ -14,9 +15,10 @@ typedef struct append_recorder {
     octavo_gpu_range tensors[2]; /* K, V */
 } append_recorder;
 
-static append_recorder make_recorder(octavo_cache *cache, octavo_frame *frame, VkCommandBuffer command_buffer,
-                                     const octavo_append_info *info) {
-    append_recorder recorder = {cache, frame, command_buffer, info, {0}, {{0}, {0}}};
+static append_recorder make_recorder(const octavo_append_pages *pages, octavo_frame *frame,
+                                     VkCommandBuffer command_buffer, const octavo_append_info *info) {
+    const octavo_cache *cache = pages->cache;
+    append_recorder recorder = {pages, frame, command_buffer, info, {0}, {{0}, {0}}};
     octavo_append_push *push = &recorder.push;
     push->head_count = cache->layout.kv_heads;
     push->key_dim = cache->layout.key_dim;
@@ -35,13 +37,14 @@ static append_recorder make_recorder(octavo_cache *cache, octavo_frame *frame, V
 /* Entries of one segment, at most OCTAVO_APPEND_DISPATCH_ENTRIES. */
 static octavo_status record_entries(const append_recorder *recorder, const octavo_append_records *records,
                                     octavo_gpu_range lists, uint32_t segment, uint32_t count) {
-    octavo_cache *cache = recorder->cache;
+    const octavo_cache *cache = recorder->pages->cache;
     const octavo_append_pipelines *pipelines = &cache->pipelines;
     octavo_gpu_range ranges[5];
     ranges[OCTAVO_APPEND_TENSOR] = recorder->tensors[0];
     ranges[OCTAVO_APPEND_RECORDS] = octavo_append_records_range(cache, records, recorder->info->layer);
     ranges[OCTAVO_APPEND_LISTS] = lists;
-    ranges[OCTAVO_APPEND_POOL] = octavo_cache_segment_range(cache, segment);
+    const octavo_buffer *pool = recorder->pages->segments[segment];
+    ranges[OCTAVO_APPEND_POOL] = (octavo_gpu_range){octavo_gpu_buffer_handle(pool), 0, octavo_gpu_buffer_size(pool)};
     ranges[OCTAVO_APPEND_PAIR_VALUES] = recorder->tensors[1];
     if (pipelines->both != NULL) {
         return octavo_gpu_dispatch(recorder->frame, recorder->command_buffer, pipelines->both, ranges, &recorder->push,
@@ -57,7 +60,7 @@ static octavo_status record_entries(const append_recorder *recorder, const octav
 
 static octavo_status record_segment(const append_recorder *recorder, const octavo_append_records *records,
                                     octavo_gpu_range lists, uint32_t segment) {
-    uint32_t left = recorder->cache->segment_entries[segment];
+    uint32_t left = recorder->pages->entries[segment];
     octavo_status status = OCTAVO_SUCCESS;
     while (left > 0u && status == OCTAVO_SUCCESS) {
         uint32_t count = left < OCTAVO_APPEND_DISPATCH_ENTRIES ? left : OCTAVO_APPEND_DISPATCH_ENTRIES;
@@ -71,22 +74,39 @@ static octavo_status record_segment(const append_recorder *recorder, const octav
 
 /* The sequences whose codec records are among `records`. */
 static octavo_status record_records(const append_recorder *recorder, const octavo_append_records *records) {
-    octavo_cache *cache = recorder->cache;
-    uint32_t total = octavo_append_count_entries(cache, recorder->info, records);
+    const octavo_append_pages *pages = recorder->pages;
+    uint32_t total = octavo_append_count_entries(pages, recorder->info, records);
     if (total == 0u) return OCTAVO_SUCCESS;
     void *host;
     octavo_gpu_range lists;
     octavo_status status =
         octavo_gpu_frame_allocate(recorder->frame, total * sizeof(octavo_append_entry), &host, &lists);
     if (status != OCTAVO_SUCCESS) return status;
-    octavo_append_fill_entries(cache, recorder->info, records, host);
+    octavo_append_fill_entries(pages, recorder->info, records, host);
     status = octavo_gpu_frame_flush(recorder->frame, &lists);
-    for (uint32_t segment = 0; segment < cache->segment_count && status == OCTAVO_SUCCESS; ++segment) {
+    for (uint32_t segment = 0; segment < pages->segment_count && status == OCTAVO_SUCCESS; ++segment) {
         status = record_segment(recorder, records, lists, segment);
         lists.offset +=
-            octavo_append_align_entries(cache->segment_entries[segment]) * (VkDeviceSize)sizeof(octavo_append_entry);
+            octavo_append_align_entries(pages->entries[segment]) * (VkDeviceSize)sizeof(octavo_append_entry);
     }
     return status;
+}
+
+octavo_status octavo_append_rows_record(const octavo_append_pages *pages, octavo_frame *frame,
+                                        VkCommandBuffer command_buffer, const octavo_append_info *info) {
+    append_recorder recorder = make_recorder(pages, frame, command_buffer, info);
+    octavo_append_records records = octavo_append_next_records(pages->cache, 0u);
+    octavo_status status = OCTAVO_SUCCESS;
+    while (records.count > 0u && status == OCTAVO_SUCCESS) {
+        status = record_records(&recorder, &records);
+        records = octavo_append_next_records(pages->cache, records.first + records.count);
+    }
+    return status;
+}
+
+uint32_t octavo_append_sets(const octavo_cache *cache, const octavo_append_needs *needs) {
+    if (cache->pipelines.both != NULL) return needs->dispatches;
+    return needs->dispatches > UINT32_MAX / 2u ? UINT32_MAX : 2u * needs->dispatches;
 }
 
 static void record_copies(octavo_cache *cache, VkCommandBuffer command_buffer, const octavo_cache_copy *copies,
@@ -109,20 +129,14 @@ octavo_status octavo_cache_append_record(octavo_cache *cache, octavo_frame *fram
                                                           info->sequences, info->token_counts, &copy_count);
     if (status != OCTAVO_SUCCESS || tokens == 0u) return status;
 
-    octavo_append_needs needs = octavo_append_needs_of(cache, info, tokens);
-    uint32_t sets = needs.dispatches > UINT32_MAX / 2u ? UINT32_MAX : 2u * needs.dispatches;
-    status = octavo_gpu_frame_reserve(frame, needs.bytes, cache->pipelines.both != NULL ? needs.dispatches : sets);
+    octavo_append_pages pages = octavo_append_cache_pages(cache);
+    octavo_append_needs needs = octavo_append_needs_of(&pages, info, tokens);
+    status = octavo_gpu_frame_reserve(frame, needs.bytes, octavo_append_sets(cache, &needs));
     if (status != OCTAVO_SUCCESS) return status;
 
     const octavo_cache_copy *copies = octavo_cache_table_commit_append(
         cache->table, info->layer, info->sequence_count, info->sequences, info->token_counts, &copy_count);
     octavo_cache_order_append(cache, frame, command_buffer, info->layer, copy_count > 0u);
     record_copies(cache, command_buffer, copies, copy_count);
-    append_recorder recorder = make_recorder(cache, frame, command_buffer, info);
-    octavo_append_records records = octavo_append_next_records(cache, 0u);
-    while (records.count > 0u && status == OCTAVO_SUCCESS) {
-        status = record_records(&recorder, &records);
-        records = octavo_append_next_records(cache, records.first + records.count);
-    }
-    return status;
+    return octavo_append_rows_record(&pages, frame, command_buffer, info);
 }

@@ -27,6 +27,16 @@ static void resolve(octavo_attention *plan, const octavo_attention_info *info) {
     plan->mask_push.prefix = info->mask.prefix;
 }
 
+uint32_t octavo_attention_segments(const octavo_attention *plan) {
+    return plan->cache->segment_count + plan->own.segment_count;
+}
+
+octavo_gpu_range octavo_attention_segment_range(const octavo_attention *plan, uint32_t segment) {
+    if (segment < plan->cache->segment_count) return octavo_cache_segment_range(plan->cache, segment);
+    const octavo_buffer *rows = plan->own.segments[segment - plan->cache->segment_count];
+    return (octavo_gpu_range){octavo_gpu_buffer_handle(rows), 0, octavo_gpu_buffer_size(rows)};
+}
+
 octavo_status octavo_attention_plan_create_with(const octavo_attention_info *info, const octavo_kernel_variant *variant,
                                                 const octavo_kernel_tuning *tuning,
                                                 const octavo_attention_pipelines *pipelines,
@@ -39,7 +49,8 @@ octavo_status octavo_attention_plan_create_with(const octavo_attention_info *inf
     plan->tuning = *tuning;
     if (info->workgroup_target != 0u) plan->tuning.workgroups = info->workgroup_target;
     if (info->slice_work != 0u) plan->tuning.slice_work = info->slice_work;
-    octavo_status status = octavo_attention_scratch_create(plan);
+    octavo_status status = octavo_own_rows_create(&plan->info, &plan->own);
+    if (status == OCTAVO_SUCCESS) status = octavo_attention_scratch_create(plan);
     if (status == OCTAVO_SUCCESS) {
         plan->cuts = octavo_gpu_allocate(device, plan->cut_count * sizeof *plan->cuts);
         if (plan->cuts == NULL) status = OCTAVO_OUT_OF_HOST_MEMORY;
@@ -64,6 +75,7 @@ void octavo_attention_plan_destroy(octavo_attention *plan) {
     if (!plan->borrows_pipelines) octavo_kernel_destroy_attention(&plan->pipelines);
     octavo_gpu_buffer_destroy(plan->scratch);
     octavo_gpu_buffer_destroy(plan->expanded);
+    octavo_own_rows_destroy(device, &plan->own);
     octavo_gpu_release(device, plan->words, plan->word_capacity * sizeof *plan->words);
     octavo_gpu_release(device, plan->cuts, plan->cut_count * sizeof *plan->cuts);
     octavo_gpu_release(device, plan, sizeof *plan);

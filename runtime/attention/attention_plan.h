@@ -3,6 +3,7 @@
 #define OCTAVO_ATTENTION_PLAN_H
 
 #include "attention/kernel_pipelines.h"
+#include "attention/own_rows.h"
 #include "mask/visibility.h"
 #include <octavo/attention.h>
 
@@ -23,6 +24,8 @@ struct octavo_attention {
     bool borrows_pipelines;
     bool spills; /* the driver tells that registers of the walk go to memory */
 
+    octavo_own_rows own;
+
     /* Scratch memory: query rows, then (maximum, sum) pairs, then outputs of partial rows, then arrivals. */
     octavo_buffer *scratch;
     uint32_t query_row_words;
@@ -31,7 +34,7 @@ struct octavo_attention {
     uint32_t sum_offset, output_offset; /* words */
     uint32_t arrival_offset;            /* words: [query tile][head], zero between calls; fused walks only */
     octavo_segment_cut *cuts;           /* [cut_count], of the call that is being recorded */
-    uint32_t cut_count;                 /* segments of the pool; with expanded tiles: the most windows of a slice */
+    uint32_t cut_count;                 /* segments; with expanded tiles: the most windows of a slice */
     /* Of walks of expanded tiles: how many fit; a slice with more is walked in windows of so many. 0: none. */
     uint32_t expanded_capacity;
     octavo_buffer *expanded;
@@ -41,6 +44,10 @@ struct octavo_attention {
     octavo_mask_push mask_push;
     char tuning_text[OCTAVO_TUNING_TEXT_BYTES]; /* the numbers in use as a row; empty in proofs */
 };
+
+/* Segments of the pool, then those of own rows. */
+uint32_t octavo_attention_segments(const octavo_attention *plan);
+octavo_gpu_range octavo_attention_segment_range(const octavo_attention *plan, uint32_t segment);
 
 /* Without argument checks. */
 octavo_status octavo_attention_plan_create(const octavo_attention_info *info, octavo_attention **attention);

@@ -147,6 +147,7 @@ octavo_status octavo_attention_plan_prove(octavo_attention *attention) {
     info.scale = 1.0f / sqrtf((float)proof.cache->layout.key_dim);
     info.softcap = 0.0f;
     info.scratch_bytes = 0u;
+    info.own_tokens = VK_FALSE;
     octavo_attention *plan = NULL;
     proof_tensors tensors = {0};
     tensors.query_heads = info.query_head_count;

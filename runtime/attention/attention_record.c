@@ -162,7 +162,7 @@ static octavo_status record_walk(const slice_recorder *recorder) {
     ranges[OCTAVO_WALK_OUTPUT] = octavo_tensor_range(cache->device, &recorder->run->output);
     ranges[OCTAVO_WALK_LSE] = lse_range(recorder);
     uint32_t per_dispatch = groups_per_dispatch(plan, recorder->list.chunk), group = 0;
-    uint32_t cut_count = plan->expanded_capacity > 0u ? recorder->list.window_count : cache->segment_count;
+    uint32_t cut_count = plan->expanded_capacity > 0u ? recorder->list.window_count : plan->cut_count;
     octavo_status status = OCTAVO_SUCCESS;
     for (uint32_t cut = 0; cut < cut_count && status == OCTAVO_SUCCESS; ++cut) {
         if (plan->expanded_capacity > 0u) {
@@ -172,7 +172,7 @@ static octavo_status record_walk(const slice_recorder *recorder) {
                                                   recorder->lists, cut);
             ranges[OCTAVO_WALK_POOL] = octavo_expanded_range(plan);
         } else {
-            ranges[OCTAVO_WALK_POOL] = octavo_cache_segment_range(cache, cut);
+            ranges[OCTAVO_WALK_POOL] = octavo_attention_segment_range(plan, cut);
         }
         while (group < plan->cuts[cut].groups && status == OCTAVO_SUCCESS) {
             uint32_t count = at_most(plan->cuts[cut].groups - group, per_dispatch);
@@ -222,7 +222,7 @@ static octavo_status measure_slice(slice_recorder *recorder, uint32_t token_firs
 static uint32_t dispatch_bound(const slice_recorder *recorder) {
     const octavo_attention *plan = recorder->plan;
     uint32_t walks =
-        recorder->list.group_count / groups_per_dispatch(plan, recorder->list.chunk) + plan->cache->segment_count;
+        recorder->list.group_count / groups_per_dispatch(plan, recorder->list.chunk) + octavo_attention_segments(plan);
     uint32_t merges =
         recorder->list.tile_count /
             (octavo_gpu_snapshot(plan->cache->device)->max_compute_work_group_count[0] / plan->tuning.rows) +
@@ -235,6 +235,9 @@ static uint32_t dispatch_bound(const slice_recorder *recorder) {
 static octavo_status reserve_frame(slice_recorder *recorder, uint32_t token_count) {
     VkDeviceSize bytes = 0;
     uint32_t sets = 0;
+    if (octavo_own_rows_given(recorder->run))
+        octavo_own_rows_needs(recorder->plan->cache, &recorder->plan->own, recorder->run, token_count, &bytes, &sets);
+    bytes = (bytes + 255u) & ~(VkDeviceSize)255u;
     for (uint32_t token = 0; token < token_count; token += recorder->slice.token_count) {
         octavo_status status = measure_slice(recorder, token, token_count);
         if (status != OCTAVO_SUCCESS) return status;
@@ -255,6 +258,16 @@ static octavo_status grow_words(octavo_attention *plan, uint32_t count) {
     return OCTAVO_SUCCESS;
 }
 
+/* Of all slices, before the first one. */
+static octavo_status record_own_rows(const slice_recorder *recorder) {
+    const octavo_attention *plan = recorder->plan;
+    if (!octavo_own_rows_given(recorder->run) || recorder->slice.token_first > 0u) return OCTAVO_SUCCESS;
+    octavo_status status =
+        octavo_own_rows_record(plan->cache, &plan->own, recorder->frame, recorder->command_buffer, recorder->run);
+    if (plan->tuning.fused) octavo_gpu_dispatch_barrier(plan->cache->device, recorder->command_buffer);
+    return status;
+}
+
 static octavo_status record_slice(slice_recorder *recorder) {
     octavo_attention *plan = recorder->plan;
     octavo_device *device = plan->cache->device;
@@ -271,6 +284,8 @@ static octavo_status record_slice(slice_recorder *recorder) {
     if (status != OCTAVO_SUCCESS) return status;
 
     octavo_cache_order_read(plan->cache, recorder->frame, recorder->command_buffer, recorder->run->layer);
+    status = record_own_rows(recorder);
+    if (status != OCTAVO_SUCCESS) return status;
     if (plan->tuning.fused) {
         status = record_walk(recorder);
         if (plan->variant->source != OCTAVO_KERNEL_PREFILL_MATRIX || recorder->list.partial_count == 0u ||
@@ -303,5 +318,8 @@ octavo_status octavo_attention_record_run(octavo_attention *attention, octavo_fr
         if (!measured) status = measure_slice(&recorder, token, tokens);
         if (status == OCTAVO_SUCCESS) status = record_slice(&recorder);
     }
+    /* the walk reads expanded tiles, and a barrier stands before it */
+    if (status == OCTAVO_SUCCESS && attention->expanded_capacity > 0u)
+        octavo_cache_order_read_over(attention->cache, frame, command_buffer, run->layer);
     return status;
 }

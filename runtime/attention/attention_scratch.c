@@ -49,10 +49,13 @@ static octavo_status create_expanded(octavo_attention *plan) {
     const uint64_t tile_bytes =
         4u * ((uint64_t)octavo_kernel_operand_tile_words(layout) + OCTAVO_OPERAND_STEPS * layout->kv_heads);
     const uint64_t rows = plan->tuning.rows;
-    uint64_t capacity = at_most(cache->slot_count, EXPANDED_TILES_MAX);
+    uint64_t slots = cache->slot_count; /* and tiles of a call's own tokens, one of each sequence beside cached ones */
+    if (plan->own.segment_count > 0u)
+        slots += plan->info.query_capacity / OCTAVO_TILE_TOKENS + (uint64_t)plan->info.sequence_capacity;
+    uint64_t capacity = at_most(slots, EXPANDED_TILES_MAX);
     capacity = at_most(at_most(capacity, bytes / 2u / tile_bytes), limit / tile_bytes);
     plan->expanded_capacity = capacity > 0u ? (uint32_t)capacity : 1u;
-    plan->cut_count = cache->slot_count / plan->expanded_capacity + WINDOWS_MIN;
+    plan->cut_count = (uint32_t)(slots / plan->expanded_capacity) + WINDOWS_MIN;
     const uint64_t used = plan->expanded_capacity * tile_bytes;
     const uint64_t share_bytes = 4u * layout->kv_heads * (rows / 16u) * octavo_kernel_query_block_words(layout);
     const uint64_t partial_bytes = 4u * (uint64_t)layout->kv_heads * rows * (2u + layout->value_dim_padded);
@@ -86,7 +89,7 @@ static octavo_status create_expanded(octavo_attention *plan) {
 /* Cuts the scratch memory: as many query tokens as fit beside their partial results and those of the splits. */
 octavo_status octavo_attention_scratch_create(octavo_attention *plan) {
     if (plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return create_expanded(plan);
-    plan->cut_count = plan->cache->segment_count;
+    plan->cut_count = octavo_attention_segments(plan);
     plan->share_capacity = UINT32_MAX;
     octavo_device *device = plan->cache->device;
     const octavo_packed_layout *layout = &plan->cache->layout;
@@ -107,7 +110,7 @@ octavo_status octavo_attention_scratch_create(octavo_attention *plan) {
     uint64_t token_tiles = (plan->group + rows - 1u) / rows; /* tiles of one token, at most */
     uint64_t splits = plan->tuning.workgroups / layout->kv_heads + 1u;
     /* one token: its tiles are cut where the segment changes, the window is apart */
-    uint64_t least = token_bytes + token_tiles * (2u * (uint64_t)plan->cache->segment_count + 1u) * partial_bytes;
+    uint64_t least = token_bytes + token_tiles * (2u * (uint64_t)plan->cut_count + 1u) * partial_bytes;
     if (least > limit) {
         return octavo_gpu_fail(device, OCTAVO_UNSUPPORTED,
                                "one query token takes %llu bytes of scratch memory, the device binds %llu",
@@ -120,7 +123,9 @@ octavo_status octavo_attention_scratch_create(octavo_attention *plan) {
     if (capacity > plan->info.query_capacity) capacity = plan->info.query_capacity;
     /* what the largest call needs: its tiles, one more for each sequence, and the splits; less when it does not fit */
     uint64_t tokens = capacity;
-    uint64_t partials = tokens * plan->group / rows + 2u * token_tiles * plan->info.sequence_capacity + splits;
+    uint64_t partials = tokens * plan->group / rows + 2u * token_tiles * plan->info.sequence_capacity;
+    if (plan->own.segment_count > 0u) partials *= 2u; /* of cached and of own tokens */
+    partials += splits;
     if (tokens * token_bytes + partials * partial_bytes > bytes) {
         uint64_t share = bytes > splits * partial_bytes + least ? bytes - splits * partial_bytes : bytes;
         tokens = share / (token_bytes + (token_tiles + 1u) * partial_bytes);

@@ -2,8 +2,7 @@
 
 #include "attention/expanded_tiles.h"
 #include "attention/slice_parts.h"
-
-#include "mask/tile_runs.h"
+#include "attention/tile_list.h"
 
 #include <string.h>
 
@@ -21,42 +20,10 @@ static uint32_t window_page_count(const octavo_attention *plan) {
     return octavo_cache_window_slots(&info);
 }
 
-/* --- the list of a query tile --------------------------------------------------------------------------------------
- */
-
-#define LIST_RUNS_MAX (OCTAVO_TILE_RUNS_MAX + 1u)
-
-/* Runs of a query tile, in the order in which they are walked; the window run, if any, comes last. */
-typedef struct tile_list {
-    uint32_t count;
-    octavo_mask_run runs[LIST_RUNS_MAX];
-    bool has_window;
-} tile_list;
-
-/* Expanded tiles hold what windows hold, too. */
-static bool walks_all_tokens(const octavo_attention *plan) {
-    return plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX;
-}
-
-static tile_list list_of_tile(const octavo_attention *plan, const octavo_slice_part *part, uint32_t row_first,
-                              uint32_t row_count) {
-    const octavo_cache_view *view = &part->view;
-    int64_t base = (int64_t)view->length - (int64_t)part->query_count;
-    int64_t p_first = base + row_first / plan->group;
-    int64_t p_last = base + (row_first + row_count - 1u) / plan->group;
-    tile_list list;
-    list.has_window = false;
-    uint32_t begin = walks_all_tokens(plan) ? 0u : view->packed_begin;
-    uint32_t end = walks_all_tokens(plan) ? view->length : view->packed_end;
-    list.count = octavo_mask_tile_runs(&plan->rule, plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO, p_first, p_last,
-                                       view->length, begin, end, list.runs);
-    uint32_t window_tokens = begin + (view->length - end);
-    if (window_tokens > 0u) {
-        octavo_mask_run run = {0u, window_tokens, OCTAVO_MASK_TILE_EDGE};
-        list.runs[list.count++] = run;
-        list.has_window = true;
-    }
-    return list;
+/* Words of a sequence in the lists that are pages: of its tiles, of its windows, of its own rows. */
+static uint32_t listed_pages(const octavo_attention *plan, const octavo_slice_part *part) {
+    if (plan->expanded_capacity > 0u) return octavo_part_tiles(part);
+    return octavo_view_pages(&part->view) + window_page_count(plan) + octavo_own_pages(plan->cache, part->own_count);
 }
 
 /* --- cutting a list into shares -------------------------------------------------------------------------------------
@@ -68,10 +35,10 @@ typedef struct list_builder {
     const octavo_attention_run *run;
     const octavo_worklist *list;
     uint32_t *words;
-    uint32_t chunk;                  /* KV tiles of a workgroup, and the cost of its shares */
-    uint32_t ranges, shares, groups; /* so far */
-    uint32_t page_base, window_base; /* words in the lists: pages of this part's sequence */
-    uint32_t tile_base;              /* expanded tiles of the parts before this one */
+    uint32_t chunk;                            /* KV tiles of a workgroup, and the cost of its shares */
+    uint32_t ranges, shares, groups;           /* so far */
+    uint32_t page_base, window_base, own_base; /* words in the lists: pages of this part's sequence */
+    uint32_t tile_base;                        /* expanded tiles of the parts before this one */
 } list_builder;
 
 /* The share that is being filled. */
@@ -151,13 +118,30 @@ static uint32_t window_segment(const list_builder *builder, const octavo_slice_p
     return octavo_cache_page_place(cache, slot, builder->run->layer).segment;
 }
 
-/* The longest from element `done` of run on. */
-static run_piece next_piece(const list_builder *builder, const octavo_slice_part *part, const octavo_mask_run *run,
-                            bool is_window, uint32_t done) {
+/* Own tokens from number n on: rows that follow each other, or all of them where they lie in one segment. */
+static run_piece own_piece(const octavo_attention *plan, const octavo_slice_part *part, uint32_t n, uint32_t left) {
+    const octavo_own_rows *own = &plan->own;
+    run_piece piece = {plan->cache->segment_count, n, left};
+    if (own->segment_count == 1u) return piece;
+    uint32_t rows_per_page = plan->cache->layout.window_rows_per_page;
+    uint32_t row = (part->view.length + n) % part->own_count, page = part->own_page + row / rows_per_page;
+    uint32_t segment = octavo_own_place(own, page).segment;
+    uint64_t end = ((uint64_t)(segment + 1u) * own->pages_per_segment - part->own_page) * rows_per_page;
+    piece.segment += segment;
+    if (end > part->own_count) end = part->own_count;
+    if (left > end - row) piece.count = (uint32_t)(end - row);
+    return piece;
+}
+
+/* The longest from element `done` of a run on. */
+static run_piece next_piece(const list_builder *builder, const octavo_slice_part *part, const octavo_list_run *of,
+                            uint32_t done) {
+    const octavo_mask_run *run = &of->run;
     uint32_t (*segment_of)(const list_builder *, const octavo_slice_part *, uint32_t) =
-        is_window ? window_segment : tile_segment;
+        of->source == OCTAVO_FROM_WINDOWS ? window_segment : tile_segment;
     uint32_t left = run->count - done;
     run_piece piece = {0u, run->first + done, left};
+    if (of->source == OCTAVO_FROM_OWN) return own_piece(builder->plan, part, piece.first, left);
     if (builder->plan->expanded_capacity > 0u) {
         uint32_t tile = builder->tile_base + piece.first, capacity = builder->plan->expanded_capacity;
         piece.segment = tile / capacity;
@@ -174,25 +158,14 @@ static run_piece next_piece(const list_builder *builder, const octavo_slice_part
     return piece;
 }
 
-static bool is_window_run(const tile_list *list, uint32_t i) {
-    return list->has_window && i + 1u == list->count;
-}
-
-/* In KV tiles; a window counts as one where it does not join other tiles. */
-static uint32_t list_work(const octavo_attention *plan, const tile_list *list) {
-    uint32_t total = 0u;
-    for (uint32_t i = 0; i < list->count && !is_window_run(list, i); ++i) total += list->runs[i].count;
-    return total + (list->has_window && (total == 0u || plan->tuning.share_cost == 0u) ? 1u : 0u);
-}
-
 /* The first segment from `least` on that the list touches; the segment count when there is none. */
-static uint32_t next_segment(const list_builder *builder, const octavo_slice_part *part, const tile_list *list,
+static uint32_t next_segment(const list_builder *builder, const octavo_slice_part *part, const octavo_tile_list *list,
                              uint32_t least) {
     uint32_t found = builder->plan->cut_count;
     if (least >= found) return found;
     for (uint32_t i = 0; i < list->count; ++i) {
-        for (uint32_t done = 0; done < list->runs[i].count && found > least;) {
-            run_piece piece = next_piece(builder, part, &list->runs[i], is_window_run(list, i), done);
+        for (uint32_t done = 0; done < list->runs[i].run.count && found > least;) {
+            run_piece piece = next_piece(builder, part, &list->runs[i], done);
             done += piece.count;
             if (piece.segment >= least && piece.segment < found) found = piece.segment;
         }
@@ -212,25 +185,45 @@ static void add_tiles(list_builder *builder, open_share *open, run_piece piece, 
     }
 }
 
+/* where shares have a cost, a window is part of it: it opens none of its own */
+static void add_window(list_builder *builder, open_share *open, run_piece piece) {
+    bool joins = open->is_open && builder->plan->tuning.share_cost > 0u;
+    uint32_t *room = joins ? NULL : share_room(builder, open);
+    octavo_tile_range range = {piece.first, piece.count, OCTAVO_RUN_WINDOW, builder->window_base};
+    put_range(builder, range);
+    if (!joins) *room -= 1u;
+}
+
+/* To a walk they are window tokens of another sequence record: see complete_shares. */
+static void add_own(list_builder *builder, open_share *open, run_piece piece) {
+    while (piece.count > 0u) {
+        uint32_t *room = share_room(builder, open);
+        uint64_t most = (uint64_t)*room * octavo_own_work_tokens(builder->plan);
+        uint32_t count = piece.count < most ? piece.count : (uint32_t)most;
+        octavo_tile_range range = {piece.first, count, OCTAVO_RUN_WINDOW, builder->own_base};
+        put_range(builder, range);
+        *room -= octavo_own_work(builder->plan, count);
+        piece.first += count;
+        piece.count -= count;
+    }
+}
+
 /* What the list has in one segment. */
-static void cut_segment(list_builder *builder, const octavo_slice_part *part, const tile_list *list, open_share *open) {
+static void cut_segment(list_builder *builder, const octavo_slice_part *part, const octavo_tile_list *list,
+                        open_share *open) {
     for (uint32_t i = 0; i < list->count; ++i) {
-        const octavo_mask_run *run = &list->runs[i];
-        bool is_window = is_window_run(list, i);
-        for (uint32_t done = 0; done < run->count;) {
-            run_piece piece = next_piece(builder, part, run, is_window, done);
+        const octavo_list_run *of = &list->runs[i];
+        for (uint32_t done = 0; done < of->run.count;) {
+            run_piece piece = next_piece(builder, part, of, done);
             done += piece.count;
             if (piece.segment != open->segment) continue;
-            if (is_window) {
-                /* where shares have a cost, a window is part of it: it opens none of its own */
-                bool joins = open->is_open && builder->plan->tuning.share_cost > 0u;
-                uint32_t *room = joins ? NULL : share_room(builder, open);
-                octavo_tile_range range = {piece.first, piece.count, OCTAVO_RUN_WINDOW, builder->window_base};
-                put_range(builder, range);
-                if (!joins) *room -= 1u;
-            } else {
-                add_tiles(builder, open, piece, run->kind == OCTAVO_MASK_TILE_FULL ? OCTAVO_RUN_FULL : OCTAVO_RUN_EDGE);
-            }
+            if (of->source == OCTAVO_FROM_WINDOWS)
+                add_window(builder, open, piece);
+            else if (of->source == OCTAVO_FROM_OWN)
+                add_own(builder, open, piece);
+            else
+                add_tiles(builder, open, piece,
+                          of->run.kind == OCTAVO_MASK_TILE_FULL ? OCTAVO_RUN_FULL : OCTAVO_RUN_EDGE);
         }
     }
     if (open->is_open) close_share(builder, open);
@@ -239,8 +232,8 @@ static void cut_segment(list_builder *builder, const octavo_slice_part *part, co
 /* Cuts the list of query tile `tile`, segment by segment, where the room of workgroups ends (stream-K: a workgroup
  * walks on into the next list). A list without anything has an empty share, so that its rows are written. Returns how
  * many shares. */
-static uint32_t cut_list(list_builder *builder, const octavo_slice_part *part, const tile_list *list, uint32_t tile,
-                         uint32_t partial_first) {
+static uint32_t cut_list(list_builder *builder, const octavo_slice_part *part, const octavo_tile_list *list,
+                         uint32_t tile, uint32_t partial_first) {
     open_share open = {0u, tile, partial_first, 0u, false};
     uint32_t segment_count = builder->plan->cut_count;
     open.segment = next_segment(builder, part, list, 0u);
@@ -272,23 +265,23 @@ static uint32_t kept_partials(const octavo_attention *plan, uint32_t shares) {
 
 static octavo_status count_slice(const octavo_attention *plan, const octavo_attention_run *run,
                                  const octavo_attention_slice *slice, uint32_t chunk, slice_totals *totals) {
-    list_builder builder = {plan, run, NULL, NULL, chunk, 0u, 0u, 0u, 0u, 0u, 0u};
+    list_builder builder = {.plan = plan, .run = run, .chunk = chunk};
     octavo_status status = OCTAVO_SUCCESS;
-    octavo_slice_iterator it = {0u, 0u};
+    octavo_slice_iterator it = {0};
     octavo_slice_part part;
     *totals = (slice_totals){0};
     for (uint32_t i = 0; i < plan->cut_count; ++i) plan->cuts[i] = (octavo_segment_cut){0u, 0u, 0u};
     while (octavo_slice_next(plan, run, slice, &it, &part, &status)) {
         uint32_t tiles = part_tiles(plan, &part), rows_first = part.first * plan->group;
         uint32_t rows = part.count * plan->group;
-        uint32_t tile_end = builder.tile_base + octavo_view_pages(&part.view);
+        uint32_t tile_end = builder.tile_base + octavo_part_tiles(&part);
         if (plan->expanded_capacity > 0u && tile_end > (uint64_t)plan->cut_count * plan->expanded_capacity)
             return OCTAVO_OUT_OF_DEVICE_MEMORY;
         for (uint32_t t = 0; t < tiles; ++t) {
             uint32_t row = t * plan->tuning.rows;
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
-            tile_list list = list_of_tile(plan, &part, rows_first + row, count);
-            uint32_t work = list_work(plan, &list);
+            octavo_tile_list list = octavo_tile_list_of(plan, &part, rows_first + row, count);
+            uint32_t work = octavo_tile_list_work(plan, &list);
             totals->work += work;
             if (work > totals->longest) totals->longest = work;
             totals->partials += kept_partials(plan, cut_list(&builder, &part, &list, 0u, 0u));
@@ -296,7 +289,7 @@ static octavo_status count_slice(const octavo_attention *plan, const octavo_atte
         builder.tile_base = tile_end;
         totals->sequences += 1u;
         totals->tiles += tiles;
-        totals->pages += octavo_view_pages(&part.view) + window_page_count(plan);
+        totals->pages += listed_pages(plan, &part);
     }
     totals->ranges = builder.ranges;
     totals->shares = builder.shares;
@@ -377,12 +370,12 @@ static void write_sequence(const octavo_attention *plan, const octavo_attention_
     const octavo_cache *cache = plan->cache;
     const octavo_cache_view *view = &part->view;
     octavo_sequence_record record = {0};
-    record.key_count = view->length;
-    record.position = (int32_t)((int64_t)view->length - (int64_t)part->query_count);
+    record.key_count = part->length;
+    record.position = (int32_t)((int64_t)part->length - (int64_t)part->query_count);
     record.row_base = (part->call_token - slice->token_first) * plan->group;
     record.token_base = part->call_token;
-    record.packed_begin = walks_all_tokens(plan) ? 0u : view->packed_begin;
-    record.packed_end = walks_all_tokens(plan) ? view->length : view->packed_end;
+    record.packed_begin = octavo_walks_all_tokens(plan) ? 0u : view->packed_begin;
+    record.packed_end = octavo_walks_all_tokens(plan) ? part->length : view->packed_end;
     record.window_first = view->packed_begin;
     record.window_ring = cache->info.recent_tokens + cache->info.slack_tokens;
     if (record.window_ring == 0u) record.window_ring = 1u;
@@ -395,16 +388,19 @@ static void write_sequence(const octavo_attention *plan, const octavo_attention_
     for (uint32_t i = 0; i < sizeof record / 4u; ++i) at[i] = words[i];
 }
 
-static void write_pages(const octavo_attention *plan, const octavo_attention_run *run, const octavo_cache_view *view,
+static void write_pages(const octavo_attention *plan, const octavo_attention_run *run, const octavo_slice_part *part,
                         uint32_t tile_base, uint32_t *at) {
+    const octavo_cache_view *view = &part->view;
     uint32_t pages = octavo_view_pages(view), windows = window_page_count(plan), capacity = plan->expanded_capacity;
-    for (uint32_t i = 0; i < pages && capacity > 0u; ++i) at[i] = (tile_base + i) % capacity;
+    uint32_t tiles = octavo_part_tiles(part), own = octavo_own_pages(plan->cache, part->own_count);
+    for (uint32_t i = 0; i < tiles && capacity > 0u; ++i) at[i] = (tile_base + i) % capacity;
     if (capacity > 0u) return;
     for (uint32_t i = 0; i < pages; ++i) at[i] = octavo_cache_page_place(plan->cache, view->slots[i], run->layer).page;
     for (uint32_t i = 0; i < windows; ++i) {
         uint32_t slot = view->window_slots[i];
         at[pages + i] = slot == OCTAVO_CACHE_NO_SLOT ? 0u : octavo_cache_page_place(plan->cache, slot, run->layer).page;
     }
+    for (uint32_t i = 0; i < own; ++i) at[pages + windows + i] = octavo_own_place(&plan->own, part->own_page + i).page;
 }
 
 static void write_tile(uint32_t *at, uint32_t sequence, uint32_t row_first, uint32_t row_count, uint32_t partial_first,
@@ -421,42 +417,54 @@ static void write_parts(list_builder *builder, const octavo_attention_slice *sli
     const octavo_attention *plan = builder->plan;
     const octavo_worklist *list = builder->list;
     octavo_status status = OCTAVO_SUCCESS;
-    octavo_slice_iterator it = {0u, 0u};
+    octavo_slice_iterator it = {0};
     octavo_slice_part part;
     uint32_t sequence = 0, tile = 0, page_at = list->page_offset, partial = 0;
     while (octavo_slice_next(plan, builder->run, slice, &it, &part, &status)) {
         builder->page_base = page_at;
         builder->window_base = page_at + octavo_view_pages(&part.view);
+        builder->own_base = builder->window_base + window_page_count(plan);
         write_sequence(plan, builder->run, slice, &part,
                        builder->words + list->sequence_offset + sequence * (sizeof(octavo_sequence_record) / 4u));
-        write_pages(plan, builder->run, &part.view, builder->tile_base, builder->words + page_at);
-        page_at += octavo_view_pages(&part.view) + window_page_count(plan);
+        write_pages(plan, builder->run, &part, builder->tile_base, builder->words + page_at);
+        page_at += listed_pages(plan, &part);
         uint32_t rows_first = part.first * plan->group, rows = part.count * plan->group;
         uint32_t tiles = part_tiles(plan, &part);
         for (uint32_t t = 0; t < tiles; ++t, ++tile) {
             /* heaviest first: under a causal mask the last rows see most */
             uint32_t row = (plan->tuning.whole_lists ? tiles - 1u - t : t) * plan->tuning.rows;
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
-            tile_list runs = list_of_tile(plan, &part, rows_first + row, count);
+            octavo_tile_list runs = octavo_tile_list_of(plan, &part, rows_first + row, count);
             uint32_t partials = cut_list(builder, &part, &runs, tile, partial);
             write_tile(builder->words + list->tile_offset + tile * (sizeof(octavo_query_tile) / 4u), sequence,
                        rows_first + row, count, partial, partials);
             partial += kept_partials(plan, partials);
         }
-        builder->tile_base += octavo_view_pages(&part.view);
+        builder->tile_base += octavo_part_tiles(&part);
         ++sequence;
     }
 }
 
-/* Copies to each share what it names. */
-static void complete_shares(const octavo_worklist *list, uint32_t *words) {
+/* The record of a sequence for shares of its own tokens, which are those from `position` on: a ring of just so many
+ * rows, behind no others. */
+static void see_own_tokens(octavo_sequence_record *record) {
+    record->packed_begin = record->packed_end = (uint32_t)record->position;
+    record->window_first = record->window_base = 0u;
+    record->window_ring = record->key_count - (uint32_t)record->position;
+}
+
+/* Copies to each share what it names; those from first_own on are of own tokens. */
+static void complete_shares(const octavo_worklist *list, uint32_t first_own, uint32_t *words) {
     _Static_assert(sizeof(octavo_share) == 4u * OCTAVO_SHARE_WORDS, "a share is 32 words");
     for (uint32_t i = 0; i < list->share_count; ++i) {
         uint32_t *share = words + list->share_offset + OCTAVO_SHARE_WORDS * i;
         const uint32_t *tile = words + list->tile_offset + share[0] * (sizeof(octavo_query_tile) / 4u);
         const uint32_t *sequence = words + list->sequence_offset + tile[0] * (sizeof(octavo_sequence_record) / 4u);
         memcpy(share + 4, tile, sizeof(octavo_query_tile));
-        memcpy(share + 12, sequence, sizeof(octavo_sequence_record));
+        octavo_sequence_record record;
+        memcpy(&record, sequence, sizeof record);
+        if (i >= first_own) see_own_tokens(&record);
+        memcpy(share + 12, &record, sizeof record);
         memset(share + 24, 0, 8u * sizeof *share);
         for (uint32_t r = share[3]; r > 0u; --r) {
             const uint32_t *range = words + list->range_offset + (share[2] + r - 1u) * (sizeof(octavo_tile_range) / 4u);
@@ -482,11 +490,15 @@ void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_
         shares += count.shares;
         groups += count.groups;
     }
+    uint32_t pool_segments = plan->cache->segment_count;
+    uint32_t first_own = plan->own.segment_count > 0u && plan->expanded_capacity == 0u
+                             ? plan->cuts[pool_segments].shares
+                             : list->share_count;
     words[list->group_offset + list->group_count] = list->share_count;
-    list_builder builder = {plan, run, list, words, list->chunk, 0u, 0u, 0u, 0u, 0u, 0u};
+    list_builder builder = {.plan = plan, .run = run, .list = list, .words = words, .chunk = list->chunk};
     for (uint32_t i = 0; i < list->share_offset; ++i) words[i] = 0u;
     write_parts(&builder, slice);
-    complete_shares(list, words);
+    complete_shares(list, first_own, words);
     if (plan->expanded_capacity > 0u) (void)octavo_expanded_tiles_of(plan, run, slice, list, words);
     for (uint32_t h = 0; run->sink_logits != NULL && h < plan->info.query_head_count; ++h) {
         union {

@@ -14,11 +14,10 @@ typedef struct entry_sink {
     uint32_t *counts, *place, *entries;
 } entry_sink;
 
-static void emit(entry_sink *sink, uint32_t kind, uint32_t slot, uint32_t tile, octavo_expand_entry entry) {
+static void emit(entry_sink *sink, uint32_t kind, octavo_page_place place, uint32_t tile, octavo_expand_entry entry) {
     const octavo_attention *plan = sink->plan;
     uint32_t at = sink->tile_base + tile, capacity = plan->expanded_capacity;
-    octavo_page_place place = octavo_cache_page_place(plan->cache, slot, sink->layer);
-    uint32_t group = (at / capacity * KINDS + kind) * plan->cache->segment_count + place.segment;
+    uint32_t group = (at / capacity * KINDS + kind) * octavo_attention_segments(plan) + place.segment;
     sink->entry_count += 1u;
     if (sink->counts != NULL) sink->counts[group + 1u] += 1u;
     if (sink->place == NULL) return;
@@ -43,9 +42,18 @@ static uint32_t in_tile(uint32_t token, uint32_t tile) {
     return token <= first ? 0u : least(token - first, OCTAVO_PAGE_TOKENS);
 }
 
-/* Tokens [first, end), of which token j is window row row_base + j % modulus. */
-static void emit_rows(entry_sink *sink, const octavo_cache_view *view, uint32_t first, uint32_t end, uint32_t row_base,
-                      uint32_t modulus) {
+/* Of page number n of the windows, or of the own rows, of a sequence. */
+static octavo_page_place rows_place(const entry_sink *sink, const octavo_slice_part *part, bool own, uint32_t n) {
+    const octavo_attention *plan = sink->plan;
+    if (!own) return octavo_cache_page_place(plan->cache, part->view.window_slots[n], sink->layer);
+    octavo_page_place place = octavo_own_place(&plan->own, part->own_page + n);
+    place.segment += plan->cache->segment_count;
+    return place;
+}
+
+/* Tokens [first, end), of which token j is row row_base + j % modulus. */
+static void emit_rows(entry_sink *sink, const octavo_slice_part *part, bool own, uint32_t first, uint32_t end,
+                      uint32_t row_base, uint32_t modulus) {
     uint32_t rows_per_page = sink->plan->cache->layout.window_rows_per_page;
     for (uint32_t token = first; token < end;) {
         uint32_t row = row_base + token % modulus, tile = token / OCTAVO_PAGE_TOKENS;
@@ -56,32 +64,44 @@ static void emit_rows(entry_sink *sink, const octavo_cache_view *view, uint32_t 
         entry.count = count;
         entry.first = token % OCTAVO_PAGE_TOKENS;
         entry.row = row % rows_per_page;
-        emit(sink, ROWS, view->window_slots[row / rows_per_page], tile, entry);
+        emit(sink, ROWS, rows_place(sink, part, own, row / rows_per_page), tile, entry);
         token += count;
     }
 }
 
+/* The codes of a page, and something finite for what is behind the sequence. */
+static void emit_codes(entry_sink *sink, const octavo_slice_part *part, uint32_t tile, octavo_page_place place) {
+    octavo_expand_entry codes = {0};
+    codes.begin = in_tile(part->view.packed_begin, tile);
+    codes.end = in_tile(part->view.packed_end, tile);
+    codes.resume = in_tile(part->length, tile);
+    emit(sink, CODES, place, tile, codes);
+}
+
+/* The tiles of a sequence. */
+static void emit_part(entry_sink *sink, const octavo_slice_part *part) {
+    const octavo_cache *cache = sink->plan->cache;
+    const octavo_cache_info *info = &cache->info;
+    const octavo_cache_view *view = &part->view;
+    const uint32_t pages = octavo_view_pages(view), tiles = octavo_part_tiles(part);
+    for (uint32_t i = 0; i < pages; ++i)
+        emit_codes(sink, part, i, octavo_cache_page_place(cache, view->slots[i], sink->layer));
+    /* any page will do for the end of a last tile that has none */
+    if (tiles > pages && part->length % OCTAVO_PAGE_TOKENS != 0u)
+        emit_codes(sink, part, tiles - 1u, (octavo_page_place){0u, 0u});
+    emit_rows(sink, part, false, 0u, view->packed_begin, 0u, UINT32_MAX);
+    emit_rows(sink, part, false, view->packed_end, view->length, info->first_tokens,
+              info->recent_tokens + info->slack_tokens);
+    emit_rows(sink, part, true, view->length, part->length, 0u, part->own_count);
+    sink->tile_base += tiles;
+}
+
 static void emit_all(entry_sink *sink, const octavo_attention_run *run, const octavo_attention_slice *slice) {
-    const octavo_cache_info *info = &sink->plan->cache->info;
     octavo_status status = OCTAVO_SUCCESS;
-    octavo_slice_iterator it = {0u, 0u};
+    octavo_slice_iterator it = {0};
     octavo_slice_part part;
     sink->tile_base = sink->entry_count = 0u;
-    while (octavo_slice_next(sink->plan, run, slice, &it, &part, &status)) {
-        const octavo_cache_view *view = &part.view;
-        uint32_t pages = octavo_view_pages(view);
-        for (uint32_t i = 0; i < pages; ++i) {
-            octavo_expand_entry codes = {0};
-            codes.begin = in_tile(view->packed_begin, i);
-            codes.end = in_tile(view->packed_end, i);
-            codes.resume = in_tile(view->length, i); /* what is behind the sequence is finite, too */
-            emit(sink, CODES, view->slots[i], i, codes);
-        }
-        emit_rows(sink, view, 0u, view->packed_begin, 0u, UINT32_MAX);
-        emit_rows(sink, view, view->packed_end, view->length, info->first_tokens,
-                  info->recent_tokens + info->slack_tokens);
-        sink->tile_base += pages;
-    }
+    while (octavo_slice_next(sink->plan, run, slice, &it, &part, &status)) emit_part(sink, &part);
 }
 
 octavo_expanded_tiles octavo_expanded_tiles_of(const octavo_attention *plan, const octavo_attention_run *run,
@@ -91,7 +111,7 @@ octavo_expanded_tiles octavo_expanded_tiles_of(const octavo_attention *plan, con
     octavo_expanded_tiles tiles = {0};
     if (words != NULL) {
         uint32_t *starts = words + list->expand_group_offset;
-        tiles.group_count = list->window_count * KINDS * plan->cache->segment_count;
+        tiles.group_count = list->window_count * KINDS * octavo_attention_segments(plan);
         for (uint32_t i = 0; i <= tiles.group_count; ++i) starts[i] = 0u;
         sink.counts = starts;
         emit_all(&sink, run, slice);
@@ -106,7 +126,7 @@ octavo_expanded_tiles octavo_expanded_tiles_of(const octavo_attention *plan, con
     if (words != NULL) sink.place[0] = 0u;
     tiles.window_count = (sink.tile_base + plan->expanded_capacity - 1u) / plan->expanded_capacity;
     if (tiles.window_count == 0u) tiles.window_count = 1u; /* rows without keys are written all the same */
-    tiles.group_count = tiles.window_count * KINDS * plan->cache->segment_count;
+    tiles.group_count = tiles.window_count * KINDS * octavo_attention_segments(plan);
     tiles.entry_count = sink.entry_count;
     return tiles;
 }
@@ -129,14 +149,15 @@ octavo_status octavo_expanded_tiles_record(const octavo_attention *plan, octavo_
     octavo_gpu_range ranges[OCTAVO_EXPAND_TILES + 1u] = {0};
     ranges[OCTAVO_EXPAND_LISTS] = lists;
     ranges[OCTAVO_EXPAND_TILES] = octavo_expanded_range(plan);
+    const uint32_t segments = octavo_attention_segments(plan);
     octavo_status status = OCTAVO_SUCCESS;
     for (uint32_t kind = CODES; kind < KINDS; ++kind) {
-        for (uint32_t segment = 0; segment < cache->segment_count && status == OCTAVO_SUCCESS; ++segment) {
-            uint32_t group = (window * KINDS + kind) * cache->segment_count + segment;
+        for (uint32_t segment = 0; segment < segments && status == OCTAVO_SUCCESS; ++segment) {
+            uint32_t group = (window * KINDS + kind) * segments + segment;
             uint32_t first = starts[group], count = starts[group + 1u] - first;
             if (count == 0u) continue;
             push.entry_offset = list->expand_offset + first * OCTAVO_EXPAND_ENTRY_WORDS;
-            ranges[OCTAVO_EXPAND_POOL] = octavo_cache_segment_range(cache, segment);
+            ranges[OCTAVO_EXPAND_POOL] = octavo_attention_segment_range(plan, segment);
             status = octavo_gpu_dispatch(frame, command_buffer, plan->pipelines.expand, ranges, &push, count,
                                          cache->layout.kv_heads, kind == CODES ? OCTAVO_OPERAND_STEPS : 1u);
         }
@@ -146,5 +167,5 @@ octavo_status octavo_expanded_tiles_record(const octavo_attention *plan, octavo_
 }
 
 uint32_t octavo_expanded_tiles_dispatches(const octavo_attention *plan, const octavo_worklist *list) {
-    return least(list->expand_count, list->window_count * KINDS * plan->cache->segment_count);
+    return least(list->expand_count, list->window_count * KINDS * octavo_attention_segments(plan));
 }

@@ -1,11 +1,11 @@
-/* What expand.comp makes of the pages of a slice: tiles of f16, in the order of its sequences' pages. Where there are
- * more than fit, they are made and walked in windows, one after the other. */
+/* What expand.comp makes of the pages of a slice and of its own rows: tiles of f16, in the order of its sequences'
+ * tiles. Where there are more than fit, they are made and walked in windows, one after the other. */
 #ifndef OCTAVO_EXPANDED_TILES_H
 #define OCTAVO_EXPANDED_TILES_H
 
 #include "attention/attention_worklist.h"
 
-/* Entries are in groups, each of which one dispatch expands: [window][codes, then rows of f16 windows][pool segment].
+/* Entries are in groups, each of which one dispatch expands: [window][codes, then rows of f16][segment].
  */
 typedef struct octavo_expanded_tiles {
     uint32_t window_count, group_count, entry_count;

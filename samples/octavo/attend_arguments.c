@@ -26,6 +26,7 @@ enum {
     OPTION_FIRST,
     OPTION_RECENT,
     OPTION_CHUNK,
+    OPTION_OWN,
     OPTION_DTYPE,
     OPTION_DEVICE,
     OPTION_VERBOSE,
@@ -51,6 +52,7 @@ static const struct option options[] = {{"q", required_argument, NULL, OPTION_QU
                                         {"first", required_argument, NULL, OPTION_FIRST},
                                         {"recent", required_argument, NULL, OPTION_RECENT},
                                         {"chunk", required_argument, NULL, OPTION_CHUNK},
+                                        {"own", no_argument, NULL, OPTION_OWN},
                                         {"dtype", required_argument, NULL, OPTION_DTYPE},
                                         {"device", required_argument, NULL, OPTION_DEVICE},
                                         {"verbose", no_argument, NULL, OPTION_VERBOSE},
@@ -131,6 +133,9 @@ static bool parse_setting(int option, const char *text, octavo_problem *settings
         return parse_count("--recent", text, 0, 4096, &settings->recent_tokens, error);
     case OPTION_CHUNK:
         return parse_count("--chunk", text, 1, INT32_MAX, &settings->chunk_tokens, error);
+    case OPTION_OWN:
+        settings->own_tokens = true;
+        return true;
     case OPTION_DTYPE:
         if (!parse_choice("--dtype", text, types, &choice, error)) return false;
         settings->query_type = settings->key_type = settings->value_type = (octavo_type)choice;

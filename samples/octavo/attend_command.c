@@ -24,6 +24,7 @@ static const char help[] =
     "  --first N           first tokens that are also held in f16, 0 .. 128 (default 4)\n"
     "  --recent N          last tokens that are also held in f16, 0 .. 4096 (default 0)\n"
     "  --chunk N           tokens per append and prefill call (default all)\n"
+    "  --own               queries attend their own K and V in f16, which are packed beside the attention\n"
     "  --dtype TYPE        of Q, K and V on the GPU: f32, f16, bf16 (default f32)\n"
     "  --phase PHASE       auto, prefill, decode (default auto)\n"
     "  --variant NAME      the kernel (octavo devices lists them; default the best)\n"

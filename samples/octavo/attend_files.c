@@ -80,6 +80,15 @@ static bool fill_lengths(const octavo_attend_arguments *arguments, const attend_
     return fits;
 }
 
+static bool check_own(const octavo_problem *problem, octavo_error_line *error) {
+    for (uint32_t i = 0; problem->own_tokens && i < problem->sequence_count; i++)
+        if (problem->query_counts[i] > problem->lengths[i])
+            return octavo_error_line_set(error, "--own: sequence %u has %u queries and %u keys: not each query its own",
+                                         (unsigned)i, (unsigned)problem->query_counts[i],
+                                         (unsigned)problem->lengths[i]);
+    return true;
+}
+
 /* The first lengths[b] tokens of each sequence, next to each other. */
 static void take_tokens(const octavo_npy_array *array, const uint32_t *lengths, float *target) {
     size_t row = (size_t)(array->shape[2] * array->shape[3]);
@@ -93,7 +102,7 @@ static void take_tokens(const octavo_npy_array *array, const uint32_t *lengths, 
 static bool fill_problem(const octavo_attend_arguments *arguments, const attend_files *files, octavo_problem *problem,
                          octavo_error_line *error) {
     *problem = arguments->settings;
-    if (!fill_lengths(arguments, files, problem, error)) return false;
+    if (!fill_lengths(arguments, files, problem, error) || !check_own(problem, error)) return false;
     problem->query_head_count = (uint32_t)files->query.shape[2];
     problem->kv_head_count = (uint32_t)files->key.shape[2];
     problem->key_dim = (uint32_t)files->key.shape[3];

@@ -117,6 +117,7 @@ void octavo_problem_describe(const octavo_problem *problem, char *text, size_t c
     append(&line, " first %u recent %u slack %u", (unsigned)problem->first_tokens, (unsigned)problem->recent_tokens,
            (unsigned)problem->slack_tokens);
     if (problem->chunk_tokens > 0) append(&line, " chunk %u", (unsigned)problem->chunk_tokens);
+    if (problem->own_tokens) append(&line, " own");
     if (problem->scale != 0) append(&line, " scale %g", (double)problem->scale);
     if (problem->softcap != 0) append(&line, " softcap %g", (double)problem->softcap);
     if (problem->sink_logits != NULL) append(&line, " sink-logits");

@@ -36,6 +36,7 @@ typedef struct octavo_problem {
     bool skip_proof;       /* of the plan: a kernel that is wrong runs all the same */
     const char *tuning;    /* NULL or rows of numbers; not owned */
     uint32_t chunk_tokens; /* 0: all at once; else tokens per append and, where the mask allows it, per attention */
+    bool own_tokens;       /* queries bring their own keys and values, appended afterwards: no more queries than keys */
     uint32_t workgroup_target;
     uint64_t slice_work;
     VkDeviceSize scratch_bytes;

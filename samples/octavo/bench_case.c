@@ -11,6 +11,15 @@ const char *octavo_bench_phase_name(octavo_bench_phase phase) {
     return names[phase];
 }
 
+const char *octavo_bench_chunk_name(octavo_bench_chunk chunk) {
+    static const char *const names[OCTAVO_BENCH_CHUNK_COUNT] = {"none", "packed", "own"};
+    return names[chunk];
+}
+
+bool octavo_bench_case_appends(const octavo_bench_case *bench) {
+    return bench->phase == OCTAVO_BENCH_APPEND || bench->chunk != OCTAVO_BENCH_CHUNK_NONE;
+}
+
 void octavo_bench_tokens_text(const octavo_bench_tokens *tokens, char *text, size_t capacity) {
     if (tokens->low == tokens->high)
         (void)snprintf(text, capacity, "%u", (unsigned)tokens->low);
@@ -22,7 +31,7 @@ void octavo_bench_tokens_text(const octavo_bench_tokens *tokens, char *text, siz
 
 void octavo_bench_case_name(const octavo_bench_case *bench, char name[OCTAVO_BENCH_NAME_LENGTH]) {
     char tokens[64], queries[16] = "all", cache[OCTAVO_CACHE_SPEC_LENGTH], mask[OCTAVO_MASK_SPEC_LENGTH], dim[32];
-    char forced[64] = "";
+    char forced[64] = "", chunk[24] = "";
     octavo_bench_tokens_text(&bench->tokens, tokens, sizeof tokens);
     if (bench->queries != OCTAVO_BENCH_ALL_QUERIES)
         (void)snprintf(queries, sizeof queries, "%u", (unsigned)bench->queries);
@@ -31,11 +40,13 @@ void octavo_bench_case_name(const octavo_bench_case *bench, char name[OCTAVO_BEN
     (void)snprintf(dim, sizeof dim, bench->key_dim == bench->value_dim ? "%u" : "%u/%u", (unsigned)bench->key_dim,
                    (unsigned)bench->value_dim);
     if (bench->workgroups > 0) (void)snprintf(forced, sizeof forced, " workgroups %u", (unsigned)bench->workgroups);
+    if (bench->chunk != OCTAVO_BENCH_CHUNK_NONE)
+        (void)snprintf(chunk, sizeof chunk, " chunk %s", octavo_bench_chunk_name(bench->chunk));
     (void)snprintf(name, OCTAVO_BENCH_NAME_LENGTH,
-                   "%s%s%s d %s heads %ux%u tokens %s batch %u queries %s kv %s %s%s%s%s%s",
+                   "%s%s%s d %s heads %ux%u tokens %s batch %u queries %s%s kv %s %s%s%s%s%s",
                    bench->model != NULL ? bench->model : "", bench->model != NULL ? " " : "",
                    octavo_bench_phase_name(bench->phase), dim, (unsigned)bench->kv_heads, (unsigned)bench->gqa, tokens,
-                   (unsigned)bench->batch, queries, cache, mask, bench->warm ? " warm" : "",
+                   (unsigned)bench->batch, queries, chunk, cache, mask, bench->warm ? " warm" : "",
                    bench->variant != NULL ? " " : "", bench->variant != NULL ? bench->variant : "", forced);
 }
 
@@ -61,7 +72,8 @@ bool octavo_bench_case_same_cache(const octavo_bench_case *a, const octavo_bench
            a->tokens.high == b->tokens.high && a->tokens.equal_total == b->tokens.equal_total && a->batch == b->batch &&
            a->key_bits == b->key_bits && a->value_bits == b->value_bits && a->first_tokens == b->first_tokens &&
            a->layers == b->layers && a->seed == b->seed &&
-           (a->phase != OCTAVO_BENCH_APPEND || a->queries == b->queries);
+           (a->chunk == OCTAVO_BENCH_CHUNK_NONE) == (b->chunk == OCTAVO_BENCH_CHUNK_NONE) &&
+           (!octavo_bench_case_appends(a) || a->queries == b->queries);
 }
 
 static uint32_t clamp(int64_t value, uint32_t limit) {

@@ -15,6 +15,15 @@ typedef enum octavo_bench_phase {
 } octavo_bench_phase;
 const char *octavo_bench_phase_name(octavo_bench_phase phase);
 
+/* Whether a step appends the tokens of its queries, and which of them the queries attend. */
+typedef enum octavo_bench_chunk {
+    OCTAVO_BENCH_CHUNK_NONE,   /* all tokens are there before */
+    OCTAVO_BENCH_CHUNK_PACKED, /* the packed ones: an append, then attention */
+    OCTAVO_BENCH_CHUNK_OWN,    /* their own in f16: attention, then an append */
+    OCTAVO_BENCH_CHUNK_COUNT
+} octavo_bench_chunk;
+const char *octavo_bench_chunk_name(octavo_bench_chunk chunk);
+
 /* How many tokens each sequence has: low = high, or log-uniform between them, or the total of those in equal lengths.
  */
 typedef struct octavo_bench_tokens {
@@ -35,7 +44,8 @@ typedef struct octavo_bench_case {
     uint32_t key_dim, value_dim, kv_heads;
     uint32_t gqa; /* query heads for each KV head */
     octavo_bench_tokens tokens;
-    uint32_t batch, queries; /* sequences, query tokens of each, or tokens that an append brings to each */
+    uint32_t batch, queries;  /* sequences, query tokens of each, or tokens that an append brings to each */
+    octavo_bench_chunk chunk; /* of attention */
     uint32_t key_bits, value_bits, first_tokens;
     octavo_mask mask;
     bool sink_logits, warm;
@@ -46,6 +56,8 @@ typedef struct octavo_bench_case {
     uint64_t seed;
 } octavo_bench_case;
 
+/* Whether its steps change the cache: then each layer takes one before they are taken back. */
+bool octavo_bench_case_appends(const octavo_bench_case *bench);
 /* The same text for the same case in every run: what `--compare` pairs rows by. */
 void octavo_bench_case_name(const octavo_bench_case *bench, char name[OCTAVO_BENCH_NAME_LENGTH]);
 /* As "4096", "1..32768 log-uniform" or "equal total of 1..32768". */

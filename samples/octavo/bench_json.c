@@ -109,6 +109,8 @@ static void add_shape(cJSON *object, const octavo_bench_row *row) {
     (void)cJSON_AddNumberToObject(object, "queries",
                                   bench->queries == OCTAVO_BENCH_ALL_QUERIES ? (double)row->total_tokens / bench->batch
                                                                              : bench->queries);
+    if (bench->chunk != OCTAVO_BENCH_CHUNK_NONE)
+        (void)cJSON_AddStringToObject(object, "chunk", octavo_bench_chunk_name(bench->chunk));
     (void)cJSON_AddStringToObject(object, "kv", kv_text);
     (void)cJSON_AddStringToObject(object, "dtype", "f32");
     (void)cJSON_AddStringToObject(object, "mask", mask);

@@ -52,19 +52,19 @@ static octavo_status warm_up(octavo_bench_session *session, octavo_bench_step *s
     while (device.type != VK_PHYSICAL_DEVICE_TYPE_CPU && status == OCTAVO_SUCCESS &&
            octavo_bench_clock() - start < WARM_UP_SECONDS) {
         clocks times = {0, 0, 0};
-        uint32_t steps = step->bench->phase == OCTAVO_BENCH_APPEND ? step->bench->layers : 16;
+        uint32_t steps = octavo_bench_case_appends(step->bench) ? step->bench->layers : 16;
         status = time_steps(session, step, &steps, &times);
     }
     return status;
 }
 
-/* Two single steps warm up; the second says how many make a sample. An append's sample is one recorded batch. */
+/* Two single steps warm up; the second says how many make a sample. Where they append it is one for each layer. */
 static octavo_status choose_steps(octavo_bench_session *session, octavo_bench_step *step, uint32_t *steps) {
     clocks times = {0, 0, 0};
     octavo_status status = OCTAVO_SUCCESS;
-    *steps = step->bench->phase == OCTAVO_BENCH_APPEND ? step->bench->layers : 1;
+    *steps = octavo_bench_case_appends(step->bench) ? step->bench->layers : 1;
     for (int i = 0; i < 2 && status == OCTAVO_SUCCESS; i++) status = time_steps(session, step, steps, &times);
-    if (status != OCTAVO_SUCCESS || step->bench->phase == OCTAVO_BENCH_APPEND) return status;
+    if (status != OCTAVO_SUCCESS || octavo_bench_case_appends(step->bench)) return status;
     double seconds = times.gpu > 0 ? times.gpu : times.host;
     double wanted = SAMPLE_SECONDS / (seconds > 1e-7 ? seconds : 1e-7);
     *steps = wanted < 1 ? 1 : wanted < STEP_LIMIT ? (uint32_t)wanted : STEP_LIMIT;

@@ -22,6 +22,8 @@ const char octavo_bench_help[] =
     "  --batch LIST       sequences (default 1)\n"
     "  --queries LIST     new tokens of each sequence, or all (default 1; of prefill: all); of append: tokens that it\n"
     "                     brings to each\n"
+    "  --chunk LIST       of packed, own: a step also appends the tokens of its queries, the last ones: before the\n"
+    "                     attention, which reads them packed; or behind it, which reads their own K and V in f16\n"
     "  --kv LIST          bits of K and V: 2, 3, 4, f16, or two as 4/3 (default 3)\n"
     "  --mask SPEC        causal,window=N,sink=N,prefix=N or none; may be given again (default causal)\n"
     "  --preset LIST      instead of --d, --kv-heads, --gqa and --mask: llama-3-8b, qwen3-8b, gemma-3-1b, "
@@ -57,6 +59,7 @@ enum {
     OPTION_EQUAL_TOTAL,
     OPTION_BATCH,
     OPTION_QUERIES,
+    OPTION_CHUNK,
     OPTION_KV,
     OPTION_MASK,
     OPTION_PRESET,
@@ -89,6 +92,7 @@ static const struct option long_options[] = {{"phase", required_argument, NULL, 
                                              {"equal-total", no_argument, NULL, OPTION_EQUAL_TOTAL},
                                              {"batch", required_argument, NULL, OPTION_BATCH},
                                              {"queries", required_argument, NULL, OPTION_QUERIES},
+                                             {"chunk", required_argument, NULL, OPTION_CHUNK},
                                              {"kv", required_argument, NULL, OPTION_KV},
                                              {"mask", required_argument, NULL, OPTION_MASK},
                                              {"preset", required_argument, NULL, OPTION_PRESET},
@@ -170,6 +174,12 @@ static bool parse_preset(const entry_context *context, const char *text, octavo_
     return octavo_error_line_set(error, "--preset: '%s' is none (octavo bench --help lists them)", text);
 }
 
+static bool parse_chunk(const entry_context *context, const char *text, octavo_error_line *error) {
+    for (uint32_t chunk = OCTAVO_BENCH_CHUNK_PACKED; chunk < OCTAVO_BENCH_CHUNK_COUNT; chunk++)
+        if (strcmp(text, octavo_bench_chunk_name((octavo_bench_chunk)chunk)) == 0) return add(context, chunk, error);
+    return octavo_error_line_set(error, "--chunk: '%.64s' is none of packed, own", text);
+}
+
 static bool parse_tokens(const entry_context *context, const char *text, octavo_error_line *error) {
     octavo_bench_options *options = context->options;
     char low_text[64];
@@ -218,6 +228,9 @@ static bool take_list(int option, const char *text, octavo_bench_options *option
     case OPTION_QUERIES:
         context = (entry_context){"--queries", 1, OCTAVO_BENCH_TOKEN_LIMIT, &options->queries, options};
         parser = parse_queries;
+        break;
+    case OPTION_CHUNK:
+        context.name = "--chunk", context.list = &options->chunks, parser = parse_chunk;
         break;
     case OPTION_TOKENS:
         context.name = "--tokens", parser = parse_tokens;
@@ -313,7 +326,7 @@ static bool take_flag(int option, octavo_bench_options *options) {
 static bool is_list(int option) {
     return option == OPTION_PHASE || option == OPTION_D || option == OPTION_KV_HEADS || option == OPTION_GQA ||
            option == OPTION_BATCH || option == OPTION_QUERIES || option == OPTION_TOKENS || option == OPTION_KV ||
-           option == OPTION_PRESET;
+           option == OPTION_CHUNK || option == OPTION_PRESET;
 }
 
 static void set_default(octavo_bench_list *list, uint32_t value) {
@@ -326,6 +339,7 @@ static void set_defaults(octavo_bench_options *options) {
     set_default(&options->kv_heads, 8);
     set_default(&options->gqas, 4);
     set_default(&options->batches, 1);
+    set_default(&options->chunks, OCTAVO_BENCH_CHUNK_NONE);
     if (options->token_count == 0) options->tokens[options->token_count++] = (octavo_bench_tokens){4096, 4096, false};
     if (options->kv_count == 0) options->key_bits[0] = options->value_bits[0] = 3, options->kv_count = 1;
     if (options->mask_count == 0) options->masks[options->mask_count++] = (octavo_mask){VK_TRUE, 0, 0, 0};
@@ -409,14 +423,17 @@ static bool push_queries(case_list *list, octavo_bench_case bench, const octavo_
     if (preset != NULL) gqas = (octavo_bench_list){1, {preset->gqa}};
     if (queries.count == 0)
         queries = (octavo_bench_list){1, {bench.phase == OCTAVO_BENCH_PREFILL ? OCTAVO_BENCH_ALL_QUERIES : 1}};
+    octavo_bench_list chunks = options->chunks;
     if (bench.phase == OCTAVO_BENCH_APPEND) {
         gqas.count = mask_count = 1;
+        chunks = (octavo_bench_list){1, {OCTAVO_BENCH_CHUNK_NONE}};
     }
     for (uint32_t m = 0; m < mask_count; m++) { /* outermost: a window wants more caches to take turns */
         for (uint32_t g = 0; g < gqas.count; g++) {
-            for (uint32_t q = 0; q < queries.count; q++) {
+            for (uint32_t i = 0; i < queries.count * chunks.count; i++) {
                 bench.gqa = gqas.values[g];
-                bench.queries = queries.values[q];
+                bench.queries = queries.values[i / chunks.count];
+                bench.chunk = (octavo_bench_chunk)chunks.values[i % chunks.count];
                 bench.mask = masks[m];
                 if (!push(list, &bench)) return false;
             }

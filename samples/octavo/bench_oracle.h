@@ -12,6 +12,9 @@ typedef struct octavo_bench_contents {
     uint32_t array_rows;
     uint32_t first, period;
     uint32_t kv_heads, key_dim, value_dim;
+    /* NULL, or rows [period] that tokens from own_begin on are instead, i mod period */
+    const float *own_keys, *own_values;
+    uint32_t own_begin;
 } octavo_bench_contents;
 
 /* How many tokens of [begin, end) are row i. */

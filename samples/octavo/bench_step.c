@@ -32,6 +32,7 @@ static octavo_status create_plan(octavo_bench_step *step) {
     info.variant = bench->variant;
     info.workgroup_target = bench->workgroups;
     info.tuning = bench->tuning;
+    info.own_tokens = bench->chunk == OCTAVO_BENCH_CHUNK_OWN;
     return octavo_attention_create(&info, &step->plan);
 }
 
@@ -78,6 +79,40 @@ static octavo_status create_attention(octavo_bench_step *step, octavo_error_line
     return status;
 }
 
+/* K or V of the last tokens of each sequence: rows of the source, as the cache was filled. */
+static octavo_status create_chunk(octavo_bench_step *step, bool values, octavo_buffer **buffer) {
+    const octavo_bench_cache *filled = step->filled;
+    const float *source = values ? filled->source_values : filled->source_keys;
+    size_t row = (size_t)step->bench->kv_heads * (values ? step->bench->value_dim : step->bench->key_dim), at = 0;
+    size_t size = (size_t)step->query_total * row * sizeof(float);
+    float *rows = malloc(size);
+    if (rows == NULL) return OCTAVO_OUT_OF_HOST_MEMORY;
+    for (uint32_t i = 0; i < step->bench->batch; i++)
+        for (uint32_t token = filled->lengths[i] - step->counts[i]; token < filled->lengths[i]; token++, at += row)
+            memcpy(rows + at, source + token % filled->source_tokens * row, row * sizeof *rows);
+    octavo_status status = octavo_buffer_create(filled->device, size, OCTAVO_BUFFER_DEVICE, buffer);
+    if (status == OCTAVO_SUCCESS) status = octavo_buffer_write(*buffer, 0, size, rows);
+    free(rows);
+    return status;
+}
+
+/* Steps find the cache without the tokens that they append; what it holds of them was read before. */
+static octavo_status prepare_chunk(octavo_bench_step *step, octavo_error_line *error) {
+    octavo_bench_contents contents;
+    for (uint32_t i = 0; i < step->bench->batch; i++) {
+        if (step->counts[i] <= step->filled->lengths[i]) continue;
+        (void)octavo_error_line_set(error, "a chunk of %u tokens, the sequence has %u", (unsigned)step->counts[i],
+                                    (unsigned)step->filled->lengths[i]);
+        return OCTAVO_UNSUPPORTED;
+    }
+    octavo_status status = octavo_bench_cache_read(step->filled, &contents);
+    if (status == OCTAVO_SUCCESS) status = create_chunk(step, false, &step->chunk_keys);
+    if (status == OCTAVO_SUCCESS) status = create_chunk(step, true, &step->chunk_values);
+    if (status == OCTAVO_SUCCESS) status = octavo_bench_step_rewind(step);
+    (void)failed(status, "the tokens of the chunk", error);
+    return status;
+}
+
 octavo_status octavo_bench_step_create(octavo_bench_cache *filled, const octavo_bench_case *bench,
                                        octavo_bench_step *step, octavo_error_line *error) {
     memset(step, 0, sizeof *step);
@@ -101,13 +136,16 @@ octavo_status octavo_bench_step_create(octavo_bench_cache *filled, const octavo_
                                     OCTAVO_BENCH_TOKEN_LIMIT);
         return OCTAVO_UNSUPPORTED;
     }
-    return create_attention(step, error);
+    octavo_status status = create_attention(step, error);
+    return status == OCTAVO_SUCCESS && octavo_bench_case_appends(bench) ? prepare_chunk(step, error) : status;
 }
 
 void octavo_bench_step_release(octavo_bench_step *step) {
     octavo_attention_destroy(step->plan);
     octavo_buffer_destroy(step->queries);
     octavo_buffer_destroy(step->output);
+    octavo_buffer_destroy(step->chunk_keys);
+    octavo_buffer_destroy(step->chunk_values);
     free(step->counts);
     free(step->sink_logits);
     memset(step, 0, sizeof *step);
@@ -119,6 +157,13 @@ const char *octavo_bench_step_variant(const octavo_bench_step *step) {
 
 const char *octavo_bench_step_tuning(const octavo_bench_step *step) {
     return step->plan != NULL ? octavo_attention_tuning(step->plan) : "";
+}
+
+static octavo_tensor chunk_rows(const octavo_bench_step *step, bool values) {
+    const octavo_buffer *buffer = values ? step->chunk_values : step->chunk_keys;
+    uint32_t dim = values ? step->bench->value_dim : step->bench->key_dim;
+    return (octavo_tensor){octavo_buffer_handle(buffer), 0,  octavo_buffer_size(buffer), OCTAVO_F32,
+                           step->bench->kv_heads * dim,  dim};
 }
 
 static octavo_status record_attention(octavo_bench_step *step, octavo_frame *frame, VkCommandBuffer command_buffer) {
@@ -139,6 +184,10 @@ static octavo_status record_attention(octavo_bench_step *step, octavo_frame *fra
                                  octavo_buffer_size(step->output),   OCTAVO_F32,
                                  heads * bench->value_dim,           bench->value_dim};
     run.sink_logits = step->sink_logits;
+    if (bench->chunk == OCTAVO_BENCH_CHUNK_OWN) {
+        run.own_keys = chunk_rows(step, false);
+        run.own_values = chunk_rows(step, true);
+    }
     return octavo_attention_record(step->plan, frame, command_buffer, &run);
 }
 
@@ -150,27 +199,35 @@ uint32_t octavo_bench_step_append_row(const octavo_bench_step *step, uint32_t la
 }
 
 static octavo_status record_append(octavo_bench_step *step, octavo_frame *frame, VkCommandBuffer command_buffer) {
-    uint32_t row = octavo_bench_step_append_row(step, step->layer);
+    bool is_chunk = step->chunk_keys != NULL;
+    uint32_t row = is_chunk ? 0 : octavo_bench_step_append_row(step, step->layer);
     octavo_append_info info = OCTAVO_APPEND_INFO_INIT;
     info.layer = step->layer;
     info.sequence_count = step->bench->batch;
     info.sequences = step->filled->sequences;
     info.token_counts = step->counts;
-    info.keys = octavo_bench_cache_source(step->filled, false, row);
-    info.values = octavo_bench_cache_source(step->filled, true, row);
+    info.keys = is_chunk ? chunk_rows(step, false) : octavo_bench_cache_source(step->filled, false, row);
+    info.values = is_chunk ? chunk_rows(step, true) : octavo_bench_cache_source(step->filled, true, row);
     return octavo_cache_record_append(step->filled->cache, frame, command_buffer, &info);
 }
 
 octavo_status octavo_bench_step_record(octavo_bench_step *step, octavo_frame *frame, VkCommandBuffer command_buffer) {
-    octavo_status status =
-        step->plan != NULL ? record_attention(step, frame, command_buffer) : record_append(step, frame, command_buffer);
+    octavo_bench_chunk chunk = step->bench->chunk;
+    octavo_status status = OCTAVO_SUCCESS;
+    if (step->plan == NULL || chunk == OCTAVO_BENCH_CHUNK_PACKED) status = record_append(step, frame, command_buffer);
+    if (step->plan != NULL && status == OCTAVO_SUCCESS) status = record_attention(step, frame, command_buffer);
+    if (chunk == OCTAVO_BENCH_CHUNK_OWN && status == OCTAVO_SUCCESS)
+        status = record_append(step, frame, command_buffer);
     if (status == OCTAVO_SUCCESS) step->layer = (step->layer + 1) % step->bench->layers;
     return status;
 }
 
 octavo_status octavo_bench_step_rewind(octavo_bench_step *step) {
     octavo_status status = OCTAVO_SUCCESS;
-    for (uint32_t i = 0; step->plan == NULL && i < step->bench->batch && status == OCTAVO_SUCCESS; i++)
-        status = octavo_sequence_truncate(step->filled->cache, step->filled->sequences[i], step->filled->lengths[i]);
+    if (!octavo_bench_case_appends(step->bench)) return status;
+    for (uint32_t i = 0; i < step->bench->batch && status == OCTAVO_SUCCESS; i++) {
+        uint32_t length = step->filled->lengths[i] - (step->plan != NULL ? step->counts[i] : 0);
+        status = octavo_sequence_truncate(step->filled->cache, step->filled->sequences[i], length);
+    }
     return status;
 }

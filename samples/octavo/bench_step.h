@@ -1,4 +1,4 @@
-/* One step of a case, recorded over the caches in turn: attention, or an append to each sequence. */
+/* One step of a case, recorded over the caches in turn: attention, or an append to each sequence, or both. */
 #ifndef OCTAVO_BENCH_STEP_H
 #define OCTAVO_BENCH_STEP_H
 
@@ -9,7 +9,8 @@ typedef struct octavo_bench_step {
     octavo_bench_cache *filled;
     octavo_attention *plan; /* NULL: append */
     octavo_buffer *queries, *output;
-    uint32_t *counts; /* [batch], query tokens, or tokens to append */
+    octavo_buffer *chunk_keys, *chunk_values; /* of the queries' tokens, where a step appends them; else NULL */
+    uint32_t *counts;                         /* [batch], query tokens, or tokens to append */
     uint64_t query_total;
     float *sink_logits; /* NULL or [query heads] */
     uint32_t layer;     /* the next one */

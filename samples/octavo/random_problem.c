@@ -160,6 +160,16 @@ static void limit_spread(octavo_problem *problem) {
     problem->scale = scale;
 }
 
+/* Queries that bring their own tokens, all of a sequence's in one draw of three. */
+static void draw_own_tokens(octavo_random *random, octavo_problem *problem) {
+    problem->own_tokens = octavo_random_once_in(random, 3);
+    for (uint32_t i = 0; problem->own_tokens && i < problem->sequence_count; i++) {
+        bool all = octavo_random_once_in(random, 3);
+        uint32_t *lengths = problem->lengths, *queries = problem->query_counts;
+        if (all || queries[i] > lengths[i]) lengths[i] = queries[i];
+    }
+}
+
 static bool draw_settings(octavo_random *random, octavo_problem *problem, octavo_error_line *error) {
     octavo_problem_init(problem);
     if (!octavo_problem_allocate_sequences(problem, octavo_random_between(random, 1, 4), error)) return false;
@@ -170,6 +180,7 @@ static bool draw_settings(octavo_random *random, octavo_problem *problem, octavo
     draw_cache(random, problem);
     draw_transfer(random, problem);
     limit_spread(problem);
+    draw_own_tokens(random, problem);
     return true;
 }
 

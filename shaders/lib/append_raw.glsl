@@ -6,10 +6,25 @@ uint raw_pair(uint token, uint channel) {
     return half_bits(tensor_value(token, channel)) | (half_bits(tensor_value(token, channel + 1u)) << 16);
 }
 
+uint has_infinite(uint pair) {
+    return (pair & 0x7c00u) == 0x7c00u || (pair & 0x7c000000u) == 0x7c000000u ? 1u : 0u;
+}
+
+// A row of V that is not finite is NaN in all channels, as one in the basis of the codes is: walks look at the first one.
 void write_raw_window() {
-    for (uint i = lane; i < count * (CHANNELS / 2u); i += LANES) {
-        const uint token = i / (CHANNELS / 2u), w = i % (CHANNELS / 2u);
-        pool[window_at(token) + w] = raw_pair(token, 2u * w);
+    [[dont_unroll]] for (uint token_0 = 0u; token_0 < count; token_0 += ROWS) {
+        const uint token = token_0 + row;
+        row_is_there = token < count;
+        uint bad = 0u;
+        if (of_values) {
+            for (uint w = own; row_is_there && w < CHANNELS / 2u; w += ROW_LANES) {
+                bad |= has_infinite(raw_pair(token, 2u * w));
+            }
+            bad = row_largest(bad);
+        }
+        for (uint w = own; row_is_there && w < CHANNELS / 2u; w += ROW_LANES) {
+            pool[window_at(token) + w] = bad != 0u ? OCTAVO_SCALE_NAN * 0x10001u : raw_pair(token, 2u * w);
+        }
     }
 }
 

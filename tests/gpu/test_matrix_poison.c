@@ -21,15 +21,19 @@ typedef struct poison_case {
     uint32_t key_bits, value_bits, key_dim, value_dim, first_tokens, recent_tokens;
     octavo_mask mask;
     uint32_t workgroups;
+    bool own; /* the queries bring their tokens, the last ones */
 } poison_case;
 
 static const poison_case cases[] = {
-    {3, 3, 64, 64, 3, 0, {VK_TRUE, 200, 2, 0}, 0},     /* token 1 is a sink, 2 in no window, 97 in some */
-    {2, 4, 32, 96, 0, 20, {VK_TRUE, 0, 0, 0}, 1},      /* recent tokens from 280 on, or some more */
-    {16, 16, 128, 40, 0, 0, {VK_TRUE, 200, 0, 0}, 16}, /* f16 pages */
-    {16, 3, 64, 64, 4, 16, {VK_FALSE, 3, 0, 120}, 4},
+    {3, 3, 64, 64, 3, 0, {VK_TRUE, 200, 2, 0}, 0, false}, /* token 1 is a sink, 2 in no window, 97 in some */
+    {2, 4, 32, 96, 0, 20, {VK_TRUE, 0, 0, 0}, 1, false}, /* recent tokens from 280 on, or some more */
+    {16, 16, 128, 40, 0, 0, {VK_TRUE, 200, 0, 0}, 16, false}, /* f16 pages */
+    {16, 3, 64, 64, 4, 16, {VK_FALSE, 3, 0, 120}, 4, false},
+    {3, 3, 64, 64, 3, 0, {VK_TRUE, 200, 2, 0}, 0, true},
+    {16, 16, 128, 40, 0, 0, {VK_TRUE, 200, 0, 0}, 16, true},
+    {4, 16, 64, 96, 4, 20, {VK_FALSE, 0, 0, 0}, 4, true}, /* f16 rows of V as they came */
 };
-static const uint32_t tokens[] = {1, 2, 97, 127, 128, 255, 256, 296, 299};
+static const uint32_t tokens[] = {1, 2, 97, 127, 128, 255, 256, 293, 294, 296, 299};
 
 static const struct {
     const char *name;
@@ -99,6 +103,7 @@ static poison_run *open_run(gpu_fixture *fixture, const poison_case *test, size_
     info.variant = variants[variant].name;
     info.phase = variants[variant].phase;
     info.workgroup_target = test->workgroups;
+    info.own_tokens = test->own ? VK_TRUE : VK_FALSE;
     gpu_fixture_check(run->fixture, octavo_attention_create(&info, &run->plan), "octavo_attention_create");
     return run;
 }
@@ -117,19 +122,26 @@ static octavo_tensor dense(const octavo_buffer *buffer, uint32_t rows, uint32_t 
         octavo_buffer_handle(buffer), 0, (VkDeviceSize)rows * heads * dim * 4, OCTAVO_F32, heads * dim, dim};
 }
 
+/* Those of the queries' tokens. */
+static octavo_buffer *last_rows(gpu_fixture *fixture, const float *rows, uint32_t dim) {
+    size_t row = (size_t)KV_HEADS * dim;
+    return gpu_fixture_buffer(fixture, QUERIES * row * sizeof *rows, rows + (TOKENS - QUERIES) * row);
+}
+
 /* Appends and attends in one submission, on a sequence of its own. */
 static void attend(poison_run *run) {
     const poison_case *test = run->test;
     gpu_fixture *fixture = run->fixture;
-    uint32_t appended = TOKENS, queries = QUERIES;
+    uint32_t appended = test->own ? TOKENS - QUERIES : TOKENS, queries = QUERIES;
     size_t output_size = (size_t)QUERIES * QUERY_HEADS * test->value_dim * sizeof(float);
     memset(run->output, 0xff, output_size);
     memset(run->lse, 0xff, sizeof run->lse);
-    octavo_buffer *buffers[5] = {
+    octavo_buffer *buffers[7] = {
         gpu_fixture_buffer(fixture, (size_t)TOKENS * KV_HEADS * test->key_dim * 4, run->keys),
         gpu_fixture_buffer(fixture, (size_t)TOKENS * KV_HEADS * test->value_dim * 4, run->values),
         gpu_fixture_buffer(fixture, (size_t)QUERIES * QUERY_HEADS * test->key_dim * 4, run->queries),
-        gpu_fixture_buffer(fixture, output_size, run->output), gpu_fixture_buffer(fixture, sizeof run->lse, run->lse)};
+        gpu_fixture_buffer(fixture, output_size, run->output), gpu_fixture_buffer(fixture, sizeof run->lse, run->lse),
+        last_rows(fixture, run->keys, test->key_dim), last_rows(fixture, run->values, test->value_dim)};
     octavo_sequence sequence;
     gpu_fixture_check(fixture, octavo_sequence_create(run->cache, 0, &sequence), "octavo_sequence_create");
     octavo_append_info append = OCTAVO_APPEND_INFO_INIT;
@@ -146,6 +158,10 @@ static void attend(poison_run *run) {
     info.output = dense(buffers[3], QUERIES, QUERY_HEADS, test->value_dim);
     info.lse_buffer = octavo_buffer_handle(buffers[4]);
     info.lse_size = sizeof run->lse;
+    if (test->own) {
+        info.own_keys = dense(buffers[5], QUERIES, KV_HEADS, test->key_dim);
+        info.own_values = dense(buffers[6], QUERIES, KV_HEADS, test->value_dim);
+    }
     gpu_fixture_begin(fixture);
     gpu_fixture_check(fixture, octavo_cache_record_append(run->cache, fixture->frame, fixture->command_buffer, &append),
                       "octavo_cache_record_append");
@@ -155,7 +171,7 @@ static void attend(poison_run *run) {
     gpu_fixture_check(fixture, octavo_buffer_read(buffers[3], 0, output_size, run->output), "octavo_buffer_read");
     gpu_fixture_check(fixture, octavo_buffer_read(buffers[4], 0, sizeof run->lse, run->lse), "octavo_buffer_read");
     gpu_fixture_check(fixture, octavo_sequence_destroy(run->cache, sequence), "octavo_sequence_destroy");
-    for (int i = 0; i < 5; i++) octavo_buffer_destroy(buffers[i]);
+    for (int i = 0; i < 7; i++) octavo_buffer_destroy(buffers[i]);
 }
 
 static void attend_clean(poison_run *run) {
@@ -228,6 +244,8 @@ static void old_contents_reach_none(poison_run *run) {
     for (uint32_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
         for (uint32_t s = 0; s < run->cache->segment_count; s++)
             fill(run, run->cache->segments[s], octavo_gpu_buffer_size(run->cache->segments[s]) / 4, patterns[i]);
+        for (uint32_t s = 0; s < run->plan->own.segment_count; s++)
+            fill(run, run->plan->own.segments[s], octavo_gpu_buffer_size(run->plan->own.segments[s]) / 4, patterns[i]);
         bool decodes = run->plan->expanded == NULL; /* and counts arrivals, which each call leaves at 0 */
         uint64_t words = octavo_gpu_buffer_size(run->plan->scratch) / 4;
         fill(run, run->plan->scratch, decodes ? run->plan->arrival_offset : words, patterns[i]);

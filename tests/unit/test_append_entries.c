@@ -227,13 +227,14 @@ static void draw_call(world *w, call *c) {
 static expected_writes run_records(world *w, call *c, const octavo_append_records *records, uint64_t *bytes,
                                    uint32_t *dispatches) {
     octavo_cache *cache = w->cache;
+    octavo_append_pages pages = octavo_append_cache_pages(cache);
     expected_writes written = {0u, 0u};
-    uint32_t total = octavo_append_count_entries(cache, &c->info, records), at = GUARD_ENTRIES;
+    uint32_t total = octavo_append_count_entries(&pages, &c->info, records), at = GUARD_ENTRIES;
     octavo_append_entry guard = {GUARD, GUARD, GUARD, GUARD, GUARD, GUARD, GUARD, GUARD};
     octavo_append_entry *entries = malloc((total + 2u * GUARD_ENTRIES) * sizeof *entries);
     ck_assert_ptr_nonnull(entries);
     for (uint32_t i = 0; i < total + 2u * GUARD_ENTRIES; ++i) entries[i] = guard;
-    octavo_append_fill_entries(cache, &c->info, records, entries + GUARD_ENTRIES);
+    octavo_append_fill_entries(&pages, &c->info, records, entries + GUARD_ENTRIES);
     for (uint32_t i = 0; i < GUARD_ENTRIES; ++i) {
         EXPECT(memcmp(&entries[i], &guard, sizeof guard) == 0);
         EXPECT(memcmp(&entries[GUARD_ENTRIES + total + i], &guard, sizeof guard) == 0);
@@ -283,7 +284,8 @@ static void append(world *w, call *c) {
     w->refusals += status != OCTAVO_SUCCESS ? 1u : 0u;
     if (status != OCTAVO_SUCCESS) return;
     copy_slots(w, copies, copy_count);
-    octavo_append_needs needs = octavo_append_needs_of(cache, &c->info, c->token_count);
+    octavo_append_pages pages = octavo_append_cache_pages(cache);
+    octavo_append_needs needs = octavo_append_needs_of(&pages, &c->info, c->token_count);
     expected_writes expected = {0u, 0u}, written = {0u, 0u};
     w->dispatch += 1u; /* there is no barrier between them */
     octavo_append_records records = octavo_append_next_records(cache, 0u);

@@ -22,14 +22,14 @@ typedef struct call {
     octavo_attention *plan;
     octavo_frame *frame;
     octavo_commands *commands;
-    octavo_buffer *queries, *output, *lse;
+    octavo_buffer *queries, *output, *lse, *own; /* own: K and V of the queries' tokens, or NULL */
     uint32_t group, tokens;
     octavo_sequence sequences[SEQUENCES];
     uint32_t query_counts[SEQUENCES];
     octavo_attention_run run;
     const char *what; /* for messages */
     /* what was reached */
-    uint32_t walks, slices, joined, segments;
+    uint32_t walks, slices, joined, segments, own_writes, own_walks;
 } call;
 
 #define EXPECT(condition) expect_msg(condition, "%s, group %u, %u tokens: %s", x->what, x->group, x->tokens, #condition)
@@ -69,6 +69,12 @@ static void make_run(call *x) {
     run.output = (octavo_tensor){octavo_buffer_handle(x->output), 0, bytes, OCTAVO_F16, stride, DIM};
     run.lse_buffer = octavo_buffer_handle(x->lse);
     run.lse_size = bytes;
+    if (x->plan->own.segment_count > 0u) {
+        VkDeviceSize size = 4u * (VkDeviceSize)DIM * KV_HEADS * QUERIES_MAX;
+        EXPECT(octavo_buffer_create(x->device, size, OCTAVO_BUFFER_DEVICE, &x->own) == OCTAVO_SUCCESS);
+        run.own_keys = run.own_values =
+            (octavo_tensor){octavo_buffer_handle(x->own), 0, size, OCTAVO_F32, DIM * KV_HEADS, DIM};
+    }
     x->run = run;
 }
 
@@ -99,6 +105,7 @@ static void open_call(call *x, fabricated_device which, uint32_t hidden, const c
     plan.scratch_bytes = rng_below(generator, 2u) == 0u ? 0u : 200000u;
     plan.workgroup_target = rng_log_between(generator, 1u, 300u);
     plan.slice_work = rng_below(generator, 2u) == 0u ? 0u : UINT64_C(1) << rng_between(generator, 8u, 18u);
+    plan.own_tokens = rng_below(generator, 2u) == 0u ? VK_FALSE : VK_TRUE;
     EXPECT(octavo_attention_plan_create(&plan, &x->plan) == OCTAVO_SUCCESS);
     EXPECT(octavo_frame_create(x->device, 8u << 20, &x->frame) == OCTAVO_SUCCESS);
     EXPECT(octavo_commands_create(x->device, &x->commands) == OCTAVO_SUCCESS);
@@ -112,6 +119,7 @@ static void close_call(call *x) {
     octavo_buffer_destroy(x->queries);
     octavo_buffer_destroy(x->output);
     octavo_buffer_destroy(x->lse);
+    octavo_buffer_destroy(x->own);
     octavo_cache_object_destroy(x->cache);
     octavo_device_destroy(x->device);
     ck_assert_uint_eq(fake_live_objects(), 0);
@@ -120,7 +128,7 @@ static void close_call(call *x) {
 /* --- reading it ------------------------------------------------------------------------------------------------------
  */
 
-typedef enum kernel_kind { ROTATE, WALK, MERGE, NOTHING } kernel_kind;
+typedef enum kernel_kind { ROTATE, WALK, MERGE, OWN_ROWS, NOTHING } kernel_kind;
 
 /* The slice that is being read. */
 typedef struct slice_state {
@@ -139,6 +147,7 @@ typedef struct slice_state {
 
 static kernel_kind kind_of(const call *x, const fake_command *command) {
     if (command->push_bytes == sizeof(octavo_rotate_push)) return ROTATE;
+    if (command->push_bytes == sizeof(octavo_append_push)) return OWN_ROWS;
     EXPECT(command->push_bytes == sizeof(octavo_attention_push));
     return command->binding_count == 4u ? MERGE : WALK;
 }
@@ -221,12 +230,13 @@ static void read_walk(call *x, const fake_command *command, slice_state *slice) 
     }
     EXPECT(command->bindings[OCTAVO_WALK_SCRATCH].buffer == octavo_gpu_buffer_handle(plan->scratch));
     EXPECT(memcmp(&command->bindings[OCTAVO_WALK_LISTS], &slice->lists, sizeof slice->lists) == 0);
-    uint32_t segment = 0u;
-    while (segment < x->cache->segment_count &&
-           octavo_gpu_buffer_handle(x->cache->segments[segment]) != command->bindings[OCTAVO_WALK_POOL].buffer) {
+    uint32_t segment = 0u, segment_count = octavo_attention_segments(plan);
+    while (segment < segment_count &&
+           octavo_attention_segment_range(plan, segment).buffer != command->bindings[OCTAVO_WALK_POOL].buffer) {
         segment += 1u;
     }
-    EXPECT(segment < x->cache->segment_count);
+    EXPECT(segment < segment_count);
+    x->own_walks += segment >= x->cache->segment_count ? 1u : 0u;
     if (segment > x->segments) x->segments = segment;
     EXPECT(command->groups[0] > 0u && command->groups[1] == KV_HEADS && command->groups[2] == 1u);
     EXPECT(command->groups[0] <= x->snapshot.max_compute_work_group_count[0]);
@@ -258,17 +268,39 @@ static void read_merge(call *x, const fake_command *command, slice_state *slice)
     slice->merged += command->groups[0] / x->plan->tuning.rows;
 }
 
+/* All rows of own tokens are written before the first walk, by kernels that a barrier separates from it. */
+static void read_own_rows(call *x, const fake_command *command, const slice_state *slice) {
+    const octavo_own_rows *own = &x->plan->own;
+    uint32_t segment = 0u;
+    while (segment < own->segment_count &&
+           octavo_gpu_buffer_handle(own->segments[segment]) != command->bindings[OCTAVO_APPEND_POOL].buffer)
+        segment += 1u;
+    EXPECT(slice->barrier && slice->last == NOTHING); /* behind what reads the rows of the call before */
+    EXPECT(segment < own->segment_count && command->groups[1] == KV_HEADS);
+    EXPECT(command->bindings[OCTAVO_APPEND_TENSOR].buffer == octavo_buffer_handle(x->own));
+    x->own_writes += 1u;
+}
+
 static void check_commands(call *x, VkCommandBuffer command_buffer) {
     static slice_state slice;
     uint32_t count, rows = 0u;
     const fake_command *commands = fake_commands(command_buffer, &count);
     memset(&slice, 0, sizeof slice);
     slice.last = NOTHING;
+    bool pending = false;
+    uint32_t writes_before = x->own_writes;
     for (uint32_t i = 0; i < count; ++i) {
         const fake_command *command = &commands[i];
         slice.barrier = slice.barrier || command->kind == FAKE_BARRIER;
+        pending = pending && command->kind != FAKE_BARRIER;
         if (command->kind != FAKE_DISPATCH) continue;
         kernel_kind kind = kind_of(x, command);
+        if (kind == OWN_ROWS) {
+            read_own_rows(x, command, &slice);
+            pending = true;
+            continue;
+        }
+        EXPECT(kind == ROTATE || !pending);
         EXPECT(!x->plan->tuning.fused || kind == WALK);
         bool same_lists = kind != WALK || slice.groups == 0u ||
                           memcmp(&command->bindings[OCTAVO_WALK_LISTS], &slice.lists, sizeof slice.lists) == 0;
@@ -290,6 +322,7 @@ static void check_commands(call *x, VkCommandBuffer command_buffer) {
     }
     end_slice(x, &slice);
     EXPECT(rows + slice.row_total == x->tokens * x->group);
+    EXPECT((x->own_writes > writes_before) == (x->own != NULL));
 }
 
 static void record_and_check(call *x) {
@@ -307,7 +340,7 @@ static void record_on(fabricated_device which, uint32_t hidden, const char *vari
                       const char *expected) {
     static const uint32_t groups[] = {1, 2, 4, 7, 8};
     uint64_t seed = rng_test_seed(20261124u);
-    uint32_t walks = 0u, slices = 0u, joined = 0u, segments = 0u;
+    uint32_t walks = 0u, slices = 0u, joined = 0u, segments = 0u, own_walks = 0u;
     rng generator;
     rng_seed(&generator, seed);
     for (uint32_t round = 0; round < ROUNDS; ++round) {
@@ -327,8 +360,10 @@ static void record_on(fabricated_device which, uint32_t hidden, const char *vari
         slices += x->slices;
         joined += x->joined;
         segments += x->segments;
+        own_walks += x->own_walks;
     }
     /* the draw reaches what it is for; few of its lists are short beside the cost of a share of the matrix walk */
+    ck_assert_uint_gt(own_walks, ROUNDS / 2u);
     ck_assert_msg(slices > 9u * ROUNDS / 4u && walks > 2u * slices && joined > ROUNDS / 4u && segments > ROUNDS,
                   "%s: %u slices, %u walks, %u with workgroups of several lists, segments %u", expected, slices, walks,
                   joined, segments);

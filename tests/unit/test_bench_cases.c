@@ -71,6 +71,25 @@ START_TEST(defaults) {
 }
 END_TEST
 
+/* Both ways over one cache, which other phases do not share: steps change it. */
+START_TEST(chunks) {
+    octavo_bench_options options;
+    octavo_bench_case *cases = NULL;
+    char name[OCTAVO_BENCH_NAME_LENGTH];
+    ck_assert_uint_eq(make_cases("bench --phase prefill,append --queries 16 --chunk packed,own", &options, &cases), 3);
+    octavo_bench_case_name(&cases[1], name);
+    ck_assert_str_eq(name, "prefill d 128 heads 8x4 tokens 4096 batch 1 queries 16 chunk own kv 3 causal");
+    ck_assert(octavo_bench_case_appends(&cases[0]) && octavo_bench_case_appends(&cases[2]));
+    ck_assert(octavo_bench_case_same_cache(&cases[0], &cases[1]));
+    ck_assert(!octavo_bench_case_same_cache(&cases[1], &cases[2]));
+    cases[1].queries = 17;
+    ck_assert(!octavo_bench_case_same_cache(&cases[0], &cases[1]));
+    cases[1].chunk = OCTAVO_BENCH_CHUNK_NONE;
+    ck_assert(!octavo_bench_case_appends(&cases[1]) && !octavo_bench_case_same_cache(&cases[0], &cases[1]));
+    free(cases);
+}
+END_TEST
+
 START_TEST(presets) {
     octavo_bench_options options;
     octavo_bench_case *cases = NULL;
@@ -129,6 +148,7 @@ static const struct {
     {"--tokens 11111111111111111111111111111111111111111111111111111111111111111111", "too long"},
     {"--batch 5000", "--batch"},
     {"--queries none", "--queries"},
+    {"--chunk none", "--chunk"},
     {"--kv 5", "--kv"},
     {"--mask sideways", "--mask"},
     {"--phase decode,encode", "--phase"},
@@ -240,6 +260,7 @@ int main(void) {
     tcase_set_timeout(test_case, 60);
     tcase_add_test(test_case, product_of_lists);
     tcase_add_test(test_case, defaults);
+    tcase_add_test(test_case, chunks);
     tcase_add_test(test_case, presets);
     tcase_add_test(test_case, equal_lengths_have_the_same_total);
     tcase_add_loop_test(test_case, bad_options, 0, (int)(sizeof bad / sizeof bad[0]));

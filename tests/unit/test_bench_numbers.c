@@ -36,10 +36,20 @@ START_TEST(oracle_equals_the_plain_one) {
                                       .value_dim = VALUE_DIM};
     contents.period = ROWS - contents.first;
     uint32_t length = octavo_random_between(&random, 1, TOKENS), queries = octavo_random_between(&random, 1, 5);
+    float own_rows[ROWS * HEADS * (KEY_DIM + VALUE_DIM)];
+    octavo_random_normal(&random, 1, own_rows, sizeof own_rows / sizeof own_rows[0]);
+    if (octavo_random_once_in(&random, 2)) {
+        contents.own_keys = own_rows;
+        contents.own_values = own_rows + ROWS * HEADS * KEY_DIM;
+        contents.own_begin = octavo_random_between(&random, 0, length);
+    }
     for (uint32_t t = 0; t < length; t++) {
         uint32_t row = row_of_token(&contents, t);
-        memcpy(keys + t * HEADS * KEY_DIM, contents.keys + row * HEADS * KEY_DIM, sizeof(float) * HEADS * KEY_DIM);
-        memcpy(values + t * HEADS * VALUE_DIM, contents.values + row * HEADS * VALUE_DIM,
+        bool own = contents.own_keys != NULL && t >= contents.own_begin;
+        if (own) row %= contents.period;
+        memcpy(keys + t * HEADS * KEY_DIM, (own ? contents.own_keys : contents.keys) + row * HEADS * KEY_DIM,
+               sizeof(float) * HEADS * KEY_DIM);
+        memcpy(values + t * HEADS * VALUE_DIM, (own ? contents.own_values : contents.values) + row * HEADS * VALUE_DIM,
                sizeof(float) * HEADS * VALUE_DIM);
     }
     octavo_mask mask = {octavo_random_once_in(&random, 2), 0, 0, 0};

@@ -16,7 +16,8 @@ typedef struct scene {
     octavo_device_snapshot snapshot;
     octavo_device *device;
     octavo_cache *cache;
-    octavo_attention *plan;
+    octavo_attention *plan;    /* whose walk reads the pool */
+    octavo_attention *prefill; /* whose walk reads expanded tiles */
     octavo_frame *frame, *other_frame;
     octavo_commands *commands;
     octavo_buffer *rows;
@@ -43,7 +44,12 @@ static void open_scene(scene *x) {
     plan.cache = x->cache;
     plan.query_head_count = HEADS;
     plan.skip_proof = VK_TRUE;
+    plan.own_tokens = VK_TRUE;
     ck_assert(octavo_attention_plan_create(&plan, &x->plan) == OCTAVO_SUCCESS);
+    plan.phase = OCTAVO_PHASE_PREFILL;
+    plan.variant = "prefill_emulated";
+    ck_assert(octavo_attention_plan_create(&plan, &x->prefill) == OCTAVO_SUCCESS);
+    ck_assert(x->plan->expanded_capacity == 0u && x->prefill->expanded_capacity > 0u);
     ck_assert(octavo_frame_create(x->device, 1u << 20, &x->frame) == OCTAVO_SUCCESS);
     ck_assert(octavo_frame_create(x->device, 1u << 20, &x->other_frame) == OCTAVO_SUCCESS);
     ck_assert(octavo_commands_create(x->device, &x->commands) == OCTAVO_SUCCESS);
@@ -55,6 +61,7 @@ static void open_scene(scene *x) {
 
 static void close_scene(scene *x) {
     octavo_attention_plan_destroy(x->plan);
+    octavo_attention_plan_destroy(x->prefill);
     octavo_frame_destroy(x->frame);
     octavo_frame_destroy(x->other_frame);
     octavo_commands_destroy(x->commands);
@@ -80,7 +87,7 @@ static void append(scene *x, octavo_frame *frame, uint32_t layer, uint32_t count
     ck_assert(octavo_cache_record_append(x->cache, frame, x->command_buffer, &info) == OCTAVO_SUCCESS);
 }
 
-static void attend(scene *x, uint32_t layer) {
+static void attend_with(scene *x, octavo_attention *plan, uint32_t layer, bool own) {
     uint32_t count = 1u;
     octavo_attention_run run = OCTAVO_ATTENTION_RUN_INIT;
     run.layer = layer;
@@ -88,7 +95,12 @@ static void attend(scene *x, uint32_t layer) {
     run.sequences = &x->sequence;
     run.query_counts = &count;
     run.queries = run.output = tensor(x);
-    ck_assert(octavo_attention_record_run(x->plan, x->frame, x->command_buffer, &run) == OCTAVO_SUCCESS);
+    if (own) run.own_keys = run.own_values = tensor(x);
+    ck_assert(octavo_attention_record_run(plan, x->frame, x->command_buffer, &run) == OCTAVO_SUCCESS);
+}
+
+static void attend(scene *x, uint32_t layer) {
+    attend_with(x, x->plan, layer, false);
 }
 
 /* One letter a command: b(arrier), d(ispatch), c(opy). */
@@ -148,6 +160,61 @@ START_TEST(reads_and_copies_are_waited_for) {
 }
 END_TEST
 
+/* Of one list: rows of own tokens; expanded codes, window rows and own rows; the walk, which finishes its tiles. */
+#define EXPANDED_CALL "bdbdddbd"
+
+START_TEST(an_append_runs_beside_a_walk_of_expanded_tiles) {
+    scene x;
+    open_scene(&x);
+    for (uint32_t layer = 0; layer < LAYERS; ++layer) append(&x, x.frame, layer, 20u);
+    next_recording(&x);
+    attend_with(&x, x.prefill, 0u, true); /* first of its recording */
+    append(&x, x.frame, 0u, 1u);
+    ck_assert_str_eq(letters(&x), EXPANDED_CALL "d");
+    append(&x, x.frame, 0u, 1u); /* its own words again */
+    attend_with(&x, x.prefill, 0u, true);
+    ck_assert_str_eq(letters(&x), EXPANDED_CALL "dbd" EXPANDED_CALL);
+    append(&x, x.frame, 1u, 1u);
+    append(&x, x.frame, 0u, 1u);
+    ck_assert_str_eq(letters(&x), EXPANDED_CALL "dbd" EXPANDED_CALL "dd");
+    next_recording(&x);
+    attend_with(&x, x.prefill, 0u, true);
+    append(&x, x.other_frame, 0u, 1u); /* of which nothing is known */
+    ck_assert_str_eq(letters(&x), EXPANDED_CALL "bd");
+    next_recording(&x);
+    attend_with(&x, x.prefill, 0u, false);
+    attend(&x, 0u); /* reads the pool itself */
+    size_t length = strlen(letters(&x));
+    append(&x, x.frame, 0u, 1u);
+    ck_assert_str_eq(letters(&x) + length, "bd");
+    octavo_sequence fork;
+    attend_with(&x, x.prefill, 0u, true);
+    ck_assert(octavo_sequence_fork(x.cache, x.sequence, &fork) == OCTAVO_SUCCESS);
+    length = strlen(letters(&x));
+    append(&x, x.frame, 0u, 1u); /* copies pages that are read */
+    ck_assert(letters(&x)[length] == 'b' && letters(&x)[length + 1u] == 'c');
+    close_scene(&x);
+}
+END_TEST
+
+START_TEST(own_rows_are_waited_for) {
+    scene x;
+    open_scene(&x);
+    append(&x, x.frame, 0u, 20u);
+    next_recording(&x);
+    attend(&x, 0u);
+    size_t without = strlen(letters(&x));
+    next_recording(&x);
+    attend_with(&x, x.plan, 0u, true);
+    ck_assert_uint_gt(strlen(letters(&x)), without);
+    ck_assert(strncmp(letters(&x), "bdb", 3u) == 0);
+    size_t length = strlen(letters(&x));
+    append(&x, x.frame, 0u, 1u); /* into pages that the walk reads */
+    ck_assert_str_eq(letters(&x) + length, "bd");
+    close_scene(&x);
+}
+END_TEST
+
 START_TEST(new_codecs_are_waited_for) {
     scene x;
     open_scene(&x);
@@ -182,9 +249,10 @@ START_TEST(random_recordings_are_ordered) {
         bool fresh = true;
         for (uint32_t step = 0; step < 12u; ++step) {
             uint32_t layer = rng_below(&generator, LAYERS);
-            bool reads = rng_below(&generator, 3u) == 0u;
+            uint32_t kind = rng_below(&generator, 6u);
+            bool reads = kind < 3u, over = kind == 0u; /* before the walk */
             if (reads)
-                attend(&x, layer);
+                attend_with(&x, over ? x.prefill : x.plan, layer, kind != 1u);
             else
                 append(&x, x.frame, layer, rng_between(&generator, 1u, TOKENS_MAX));
             const char *text = letters(&x) + seen;
@@ -197,7 +265,7 @@ START_TEST(random_recordings_are_ordered) {
                           "seed %llu round %u step %u: layer %u", (unsigned long long)seed, round, step, layer);
             skipped += waits ? 0u : 1u;
             fresh = false;
-            (reads ? read : written)[layer] = true;
+            if (!over) (reads ? read : written)[layer] = true;
             seen = strlen(letters(&x));
         }
         uint32_t length;
@@ -210,7 +278,11 @@ START_TEST(random_recordings_are_ordered) {
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {layers_have_one_barrier_together, reads_and_copies_are_waited_for,
-                            new_codecs_are_waited_for, random_recordings_are_ordered};
+    const TTest *tests[] = {layers_have_one_barrier_together,
+                            reads_and_copies_are_waited_for,
+                            an_append_runs_beside_a_walk_of_expanded_tiles,
+                            own_rows_are_waited_for,
+                            new_codecs_are_waited_for,
+                            random_recordings_are_ordered};
     return run_tests("cache_order", tests, sizeof tests / sizeof tests[0], 120.0);
 }

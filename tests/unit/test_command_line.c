@@ -209,6 +209,28 @@ static void remove_arrays(const char *prefix) {
     }
 }
 
+START_TEST(attend_own_tokens) {
+    outcome result;
+    if (!has_device()) return;
+    write_arrays("command_d");
+#define ATTEND_D                                                                                                       \
+    "attend --q command_d_q.npy --k command_d_k.npy --v command_d_v.npy --mask causal --own --check --json "
+    run_on_device(ATTEND_D "--lengths 150,17 --chunk 4 2>&1", &result);
+    ck_assert_msg(result.code == 0, "%d: %s", result.code, result.text);
+    cJSON *object = parse(&result);
+    ck_assert_double_gt(number(object, "codec_rel_l2"), 0.01); /* what is in the cache is not exact */
+    cJSON_Delete(object);
+    run_on_device(ATTEND_D "--lengths 6,6 2>&1", &result);
+    ck_assert_msg(result.code == 0, "%d: %s", result.code, result.text);
+    object = parse(&result);
+    ck_assert_double_le(number(object, "codec_rel_l2"), number(object, "kernel_rel_l2_bound") + 2e-3);
+    cJSON_Delete(object);
+    run_on_device(ATTEND_D "--lengths 150,5 2>&1", &result);
+    ck_assert_msg(result.code == 2 && strstr(result.text, "--own") != NULL, "%d: %s", result.code, result.text);
+    remove_arrays("command_d");
+}
+END_TEST
+
 START_TEST(attend_with_check) {
     outcome result;
     octavo_npy_array array;
@@ -306,6 +328,7 @@ int main(void) {
     tcase_add_loop_test(tests, usage_errors, 0, (int)(sizeof bad / sizeof bad[0]));
     tcase_add_test(tests, no_device);
     tcase_add_test(tests, devices_as_json);
+    tcase_add_test(tests, attend_own_tokens);
     tcase_add_test(tests, attend_with_check);
     tcase_add_test(tests, attend_refuses_shapes);
     tcase_add_test(tests, selftest_as_json);

@@ -125,7 +125,7 @@ static void check_tile(const octavo_cache_view *view, uint32_t t, const made_til
 
 /* The sequence of which a query tile is. */
 static octavo_cache_view view_of(uint32_t record) {
-    octavo_slice_iterator it = {0u, 0u};
+    octavo_slice_iterator it = {0};
     octavo_slice_part part;
     octavo_status status = OCTAVO_SUCCESS;
     for (uint32_t i = 0; octavo_slice_next(&x.plan, &x.run, &x.slice, &it, &part, &status); ++i) {
