@@ -319,7 +319,7 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     tuning->slice_work = row_of(snapshot)->slice_work;
     tuning->whole_lists = true;
     tuning->one_share = true;
-    if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
+    if (emulated) tuning->tiles_max = SOFTWARE_BLOCKED_TILES_MAX;
     tuning->merge_lanes = emulated ? 32u : 128u;
     tuning->logits = shape->logits;
     return true;

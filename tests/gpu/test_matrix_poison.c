@@ -25,8 +25,8 @@ typedef struct poison_case {
 } poison_case;
 
 static const poison_case cases[] = {
-    {3, 3, 64, 64, 3, 0, {VK_TRUE, 200, 2, 0}, 0, false}, /* token 1 is a sink, 2 in no window, 97 in some */
-    {2, 4, 32, 96, 0, 20, {VK_TRUE, 0, 0, 0}, 1, false}, /* recent tokens from 280 on, or some more */
+    {3, 3, 64, 64, 3, 0, {VK_TRUE, 200, 2, 0}, 0, false},     /* token 1 is a sink, 2 in no window, 97 in some */
+    {2, 4, 32, 96, 0, 20, {VK_TRUE, 0, 0, 0}, 1, false},      /* recent tokens from 280 on, or some more */
     {16, 16, 128, 40, 0, 0, {VK_TRUE, 200, 0, 0}, 16, false}, /* f16 pages */
     {16, 3, 64, 64, 4, 16, {VK_FALSE, 3, 0, 120}, 4, false},
     {3, 3, 64, 64, 3, 0, {VK_TRUE, 200, 2, 0}, 0, true},
@@ -140,8 +140,10 @@ static void attend(poison_run *run) {
         gpu_fixture_buffer(fixture, (size_t)TOKENS * KV_HEADS * test->key_dim * 4, run->keys),
         gpu_fixture_buffer(fixture, (size_t)TOKENS * KV_HEADS * test->value_dim * 4, run->values),
         gpu_fixture_buffer(fixture, (size_t)QUERIES * QUERY_HEADS * test->key_dim * 4, run->queries),
-        gpu_fixture_buffer(fixture, output_size, run->output), gpu_fixture_buffer(fixture, sizeof run->lse, run->lse),
-        last_rows(fixture, run->keys, test->key_dim), last_rows(fixture, run->values, test->value_dim)};
+        gpu_fixture_buffer(fixture, output_size, run->output),
+        gpu_fixture_buffer(fixture, sizeof run->lse, run->lse),
+        last_rows(fixture, run->keys, test->key_dim),
+        last_rows(fixture, run->values, test->value_dim)};
     octavo_sequence sequence;
     gpu_fixture_check(fixture, octavo_sequence_create(run->cache, 0, &sequence), "octavo_sequence_create");
     octavo_append_info append = OCTAVO_APPEND_INFO_INIT;
