@@ -151,22 +151,24 @@ void expand_step(octavo_expand_entry entry, uint head, uint unit, uint mask_at, 
     }
 }
 
-// Tokens first .. first + count - 1 of the tile from rows of a window page; words of V are of two tokens.
+// Tokens first .. first + count - 1 of the tile from rows of a window page, by all workgroups of the entry; words of V are of
+// two tokens.
 void expand_window(octavo_expand_entry entry, uint head, uint tile_at, uint mask_at) {
+    const uint start = gl_WorkGroupID.z * gl_WorkGroupSize.x + lane, stride = gl_NumWorkGroups.z * gl_WorkGroupSize.x;
     const uint page_at = entry.page * push.head_count * HEAD_WORDS + head * WINDOW_HEAD_WORDS;
     const uint row_words = push.head_count * WINDOW_HEAD_WORDS;
-    for (uint i = lane; i < entry.count * WINDOW_KEY_WORDS; i += gl_WorkGroupSize.x) {
+    for (uint i = start; i < entry.count * WINDOW_KEY_WORDS; i += stride) {
         const uint n = i / WINDOW_KEY_WORDS, w = i % WINDOW_KEY_WORDS;
         tiles[tile_at + key_operand_word(entry.first + n, w)] = pool[page_at + (entry.row + n) * row_words + w];
     }
     // a row of V that is not finite is so in all channels
-    for (uint i = lane; i < entry.count; i += gl_WorkGroupSize.x) {
+    for (uint i = start; i < entry.count; i += stride) {
         const uint token = entry.first + i;
         const bool is_bad = is_infinite(pool[page_at + (entry.row + i) * row_words + WINDOW_KEY_WORDS]);
         store_bits(mask_at + token / STEP_TOKENS, is_bad ? 0xffffffffu : 0u, 1u << (token % STEP_TOKENS));
     }
     const uint first_pair = entry.first / 2u, pairs = (entry.first + entry.count + 1u) / 2u - first_pair;
-    for (uint i = lane; i < pairs * VALUE_PAD; i += gl_WorkGroupSize.x) {
+    for (uint i = start; i < pairs * VALUE_PAD; i += stride) {
         const uint pair = first_pair + i / VALUE_PAD, channel = i % VALUE_PAD;
         const uint at = tile_at + value_operand_word(channel, pair);
         uint mask = 0u, halves = 0u; // those of this entry
@@ -180,7 +182,11 @@ void expand_window(octavo_expand_entry entry, uint head, uint tile_at, uint mask
                 halves |= value << (16u * odd);
             }
         }
-        store_bits(at, halves, mask);
+        if (mask == 0xffffffffu) {
+            tiles[at] = halves;
+        } else {
+            store_bits(at, halves, mask);
+        }
     }
 }
 
@@ -196,7 +202,7 @@ void main() {
         if (gl_WorkGroupID.z * STEP_TOKENS < entry.resume) { // walks leave out steps behind the sequence
             expand_step(entry, head, unit, mask_at, gl_WorkGroupID.z);
         }
-    } else if (gl_WorkGroupID.z == 0u) {
+    } else {
         expand_window(entry, head, unit * UNIT_WORDS, mask_at);
     }
 }

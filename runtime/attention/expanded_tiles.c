@@ -159,7 +159,7 @@ octavo_status octavo_expanded_tiles_record(const octavo_attention *plan, octavo_
             push.entry_offset = list->expand_offset + first * OCTAVO_EXPAND_ENTRY_WORDS;
             ranges[OCTAVO_EXPAND_POOL] = octavo_attention_segment_range(plan, segment);
             status = octavo_gpu_dispatch(frame, command_buffer, plan->pipelines.expand, ranges, &push, count,
-                                         cache->layout.kv_heads, kind == CODES ? OCTAVO_OPERAND_STEPS : 1u);
+                                         cache->layout.kv_heads, OCTAVO_OPERAND_STEPS);
         }
     }
     octavo_gpu_dispatch_barrier(cache->device, command_buffer);
