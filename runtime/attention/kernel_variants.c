@@ -113,16 +113,18 @@ static bool prefers_half(const octavo_device_snapshot *snapshot, const octavo_ke
     }
 }
 
-/* Where one row of queries reads one long list of codes, integer dots read them faster than fragments are made of them:
- * matrices multiply sixteen rows for the one (H100, one query head for each KV head, us of matrix and int8_subgroup:
- * 131072 tokens 49.0, 50.2, 262144 84.9, 84.1, 1048576 311, 295; d 64, 524288 tokens 116, 88; d 256 336, 295; 2 bits,
- * 262144 tokens 72.7, 62.0. Two query heads, 1048576 tokens: 312, 341. 8 sequences of 32768 87, 93, 64 of 1 .. 32768
- * 82, 130: the matrix walk shares out what a share costs beside its tiles.) */
+/* Where one row of queries, or two short ones, read one long list of codes, integer dots read them faster than
+ * fragments are made of them: matrices multiply eight rows for the one (H100, one query head for each KV head, us of
+ * matrix and int8_subgroup: 131072 tokens 49.0, 50.2, 262144 84.9, 84.1, 1048576 311, 295; d 64, 524288 tokens 116, 88;
+ * d 256 336, 295; 2 bits, 262144 tokens 72.7, 62.0. Two query heads, d 64, 524288 tokens: 109, 96; d 128, 1048576
+ * tokens 312, 341. 8 sequences of 32768 87, 93, 64 of 1 .. 32768 82, 130: the matrix walk shares out what a share costs
+ * beside its tiles.) */
 #define LONG_TILES 96u /* of a core */
+#define SHORT_ROWS 64u /* most channels where there are two rows */
 static bool reads_one_long_list(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape) {
     const octavo_packed_layout *layout = shape->layout;
-    if (layout->key_bits == 16u || layout->value_bits == 16u || shape->group != 1u || shape->query_total != 1u)
-        return false;
+    if (layout->key_bits == 16u || layout->value_bits == 16u || shape->query_total != 1u) return false;
+    if (shape->group > 2u || (shape->group == 2u && layout->key_dim_padded > SHORT_ROWS)) return false;
     uint64_t tiles = shape->cached_tokens / OCTAVO_TILE_TOKENS * layout->kv_heads;
     return snapshot->core_count != 0u && tiles >= (uint64_t)LONG_TILES * snapshot->core_count;
 }
