@@ -132,7 +132,7 @@ stage_matrix() {
     sh tests/fleet/fleet_setup.sh sid || { report 0 1 0; return; }
     matrix_units sid amd:navi31 amd:gfx1201 intel:dg2 intel:bmg nv:162 nv:172
     for test in test_matrix_emulated test_matrix_poison; do # they take the variants that the device has
-        one sh tests/fleet/fleet_run.sh sid lvp:256 "build/dev/tests/$test"
+        one env OCTAVO_TEST_ALL_SHAPES=1 sh tests/fleet/fleet_run.sh sid lvp:256 "build/dev/tests/$test"
     done
     one sh tests/fleet/fleet_run.sh sid lvp:256 build/dev/octavo selftest --random 30 --limit 22 \
         --seed "${OCTAVO_RANDOM_SEED:-$(date +%Y%m%d)}" --variant prefill_tiles
