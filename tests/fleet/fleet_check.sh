@@ -7,7 +7,7 @@
 # FLEET_OUTPUT (default build/fleet), one .tsv a device.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-gate_devices='intel:dg2 amd:polaris10 amd:navi31 nv:162 nv:172 lvp:256 sws'
+gate_devices='nv:162 nv:172 sws intel:dg2 lvp:256 amd:navi31 amd:polaris10' # the longest first: none is left alone
 report_devices='adreno:630 adreno:660 adreno:740 adreno:830 mali:7212 mali:a867 apple:13 nv:192 nv:1b2 nv:132 v3d pvr
 amd:gfx1201 amd:strix1 amd:navi21 amd:navi10 amd:vega10 intel:bmg intel:tgl intel:skl intel:ptl mali:ac74 lvp:256'
 

@@ -2,6 +2,8 @@
 # software_device.sh lvp[:128|:256|:512] | sws: prints, as NAME=VALUE words for env(1), what makes the Vulkan loader take
 # exactly one software device: lavapipe of this machine at a vector width in bits (subgroup size = bits / 32), or
 # SwiftShader. Example: env $(sh tests/fleet/software_device.sh lvp:256) ctest --test-dir build/dev -L gpu
+# What lavapipe compiles is kept in a folder for each width: in a common one, Mesa 22.3 takes the machine code of another
+# width for its own.
 # SwiftShader comes with Debian's chromium-common, of which only that library is unpacked into the cache.
 set -eu
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/octavo-fleet
@@ -30,6 +32,9 @@ lvp | lvp:*)
     done
     [ -n "$manifest" ] || { echo "software_device: no lavapipe here (package mesa-vulkan-drivers)" >&2; exit 1; }
     width=${1#lvp}
+    shaders=$cache/lavapipe${width:+-${width#:}}
+    mkdir -p "$shaders"
+    printf 'MESA_SHADER_CACHE_DIR=%s ' "$shaders"
     [ -z "$width" ] || printf 'LP_NATIVE_VECTOR_WIDTH=%s ' "${width#:}"
     ;;
 sws)

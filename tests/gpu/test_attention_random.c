@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RANDOM_PROBLEMS 2u
+#define RANDOM_PROBLEMS 3u /* shared out */
 #define WORK_LIMIT_POWER 21
 
 /* The dispatches of a call, where a variant has a choice; a workgroup of several subgroups, where it has them. */
@@ -78,6 +78,7 @@ START_TEST(random_problems_on_every_variant) {
         octavo_problem problem;
         octavo_error_line error = {""};
         const char *variant;
+        if (!test_device_takes(fixture.device, (unsigned)(seed - first))) continue;
         ck_assert_msg(octavo_random_problem_draw(seed, 1 << WORK_LIMIT_POWER, &problem, &error), "%s", error.text);
         for (uint32_t i = 0; (variant = octavo_attention_variant_name(i)) != NULL; i++) {
             for (size_t form = 0; form < FORM_COUNT; form++) {

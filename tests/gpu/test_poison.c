@@ -268,7 +268,8 @@ static void old_contents_are_not_read(gpu_fixture *fixture, uint32_t bits) {
  */
 
 /* Cases of one width run on one device, whose fixture keeps the pipelines: nearly all of the time went into compiling
- * the same ones for each case. Each width is a case of Check, so that CTest runs them beside each other. */
+ * the same ones for each case. Each width is a case of Check, so that CTest runs them beside each other. All devices
+ * take 3 bits; the other widths are shared out. */
 static const struct {
     const char *name;
     uint32_t bits;
@@ -279,8 +280,9 @@ static const struct {
 START_TEST(nan_where_nothing_may_be_read) {
     gpu_fixture fixture;
     gpu_fixture_open(&fixture);
-    if (widths[_i].old_contents) old_contents_are_not_read(&fixture, widths[_i].bits);
-    for (int i = 0; i < (int)(sizeof seen_cases / sizeof seen_cases[0]); i++)
+    bool takes = widths[_i].bits == 3 || test_device_takes(fixture.device, (unsigned)_i);
+    if (takes && widths[_i].old_contents) old_contents_are_not_read(&fixture, widths[_i].bits);
+    for (int i = 0; i < (int)(sizeof seen_cases / sizeof seen_cases[0]) && takes; i++)
         if (seen_cases[i].bits == widths[_i].bits) nan_reaches_the_rows_that_see_it(&fixture, i);
     gpu_fixture_close(&fixture);
 }

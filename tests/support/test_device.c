@@ -1,8 +1,10 @@
 #include "test_device.h"
 
+#include "gpu/device_internal.h"
 #include "pin_libraries.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <volk.h>
 
@@ -61,6 +63,13 @@ octavo_status test_device_open(uint32_t hidden_capabilities, VkBool32 validation
         info.host.log_user = log;
     }
     return octavo_device_create(&info, device);
+}
+
+bool test_device_takes(const octavo_device *device, unsigned item) {
+    unsigned power = 0;
+    if (device->snapshot.type != VK_PHYSICAL_DEVICE_TYPE_CPU || getenv("OCTAVO_TEST_ALL_SHAPES") != NULL) return true;
+    while (device->snapshot.subgroup_size >> power > 1u) power++;
+    return item % 3u == power % 3u;
 }
 
 octavo_gpu_pipeline_info test_scale_pipeline_info(uint32_t factor, uint32_t workgroup_size) {

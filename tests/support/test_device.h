@@ -24,6 +24,13 @@ PFN_vkGetInstanceProcAddr test_vulkan_loader(void);
 octavo_status test_device_open(uint32_t hidden_capabilities, VkBool32 validation, test_log *log,
                                octavo_device **device);
 
+/* Whether a device takes an item of a list that is shared out: a GPU takes all, a processor a third, by its subgroup
+ * size, so that lavapipe at 128, 256 and 512 bits takes all between them. For lists whose every item compiles the same
+ * kernels for another shape: a processor's driver takes seconds for each, nearly all of the tests' time. What a device
+ * may do differently, as a kernel variant, every device runs. With OCTAVO_TEST_ALL_SHAPES in the environment a device
+ * takes all. */
+bool test_device_takes(const octavo_device *device, unsigned item);
+
 /* destination[i] = source[i] * factor + addend for i < count: bindings 0 source, 1 destination; constants 0 factor, 253
  * workgroup size; push constants count, addend. */
 octavo_gpu_pipeline_info test_scale_pipeline_info(uint32_t factor, uint32_t workgroup_size);
