@@ -462,8 +462,10 @@ static const struct {
 START_TEST(own_tokens) {
     uint32_t key_bits = layouts[_i].key_bits, value_bits = layouts[_i].value_bits;
     gpu_fixture_open(&x.gpu);
-    cases_agree_with_the_oracle(&x.gpu, key_bits, value_bits);
-    if (key_bits != 16 || value_bits == 16) nan_reaches_the_rows_that_see_it(key_bits, value_bits, layouts[_i].mask);
+    bool takes = key_bits == 3 || test_device_takes(x.gpu.device, (unsigned)_i); /* see test_device.h */
+    if (takes) cases_agree_with_the_oracle(&x.gpu, key_bits, value_bits);
+    if (takes && (key_bits != 16 || value_bits == 16))
+        nan_reaches_the_rows_that_see_it(key_bits, value_bits, layouts[_i].mask);
     if (key_bits == 3) {
         chunks_may_be_recorded_together();
         malformed_calls_are_refused();
