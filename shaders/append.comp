@@ -415,7 +415,9 @@ void write_rows(bool to_window, uint seed) {
     [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
         gathered[i] = 0u;
     }
-    place_edges();
+    if (!to_window) {
+        place_edges();
+    }
     find_signs(seed);
     [[dont_unroll]] for (uint pass = pass_first; pass < pass_end; ++pass) {
         const uint token_0 = to_window ? ROWS * pass : pass - slot, token = token_0 + step * row;

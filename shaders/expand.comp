@@ -167,14 +167,16 @@ void expand_window(octavo_expand_entry entry, uint head, uint tile_at, uint mask
         const bool is_bad = is_infinite(pool[page_at + (entry.row + i) * row_words + WINDOW_KEY_WORDS]);
         store_bits(mask_at + token / STEP_TOKENS, is_bad ? 0xffffffffu : 0u, 1u << (token % STEP_TOKENS));
     }
-    const uint first_pair = entry.first / 2u, pairs = (entry.first + entry.count + 1u) / 2u - first_pair;
-    for (uint i = start; i < pairs * VALUE_PAD; i += stride) {
-        const uint pair = first_pair + i / VALUE_PAD, channel = i % VALUE_PAD;
-        const uint at = tile_at + value_operand_word(channel, pair);
+    // by words of operands, so that neighbours write neighbours: see operand_layout.glsl
+    const uint step_first = entry.first / STEP_TOKENS, steps = (entry.first + entry.count - 1u) / STEP_TOKENS + 1u - step_first;
+    for (uint i = start; i < steps * VALUE_UNITS * UNIT_WORDS; i += stride) {
+        const uint word = i % (VALUE_UNITS * UNIT_WORDS), tile_step = step_first + i / (VALUE_UNITS * UNIT_WORDS);
+        const uint quad = word >> 7, pair = (word >> 2 & 3u) | (word & 1u) << 2 | (quad & 1u) << 3;
+        const uint channel = 16u * (quad >> 1) + (word >> 4 & 7u) + 4u * (word & 2u);
         uint mask = 0u, halves = 0u; // those of this entry
         [[unroll]] for (uint odd = 0u; odd < 2u; ++odd) {
-            const uint token = 2u * pair + odd;
-            if (token >= entry.first && token < entry.first + entry.count) {
+            const uint token = tile_step * STEP_TOKENS + 2u * pair + odd;
+            if (token >= entry.first && token < entry.first + entry.count && channel < VALUE_PAD) {
                 const uint source = page_at + (entry.row + token - entry.first) * row_words + WINDOW_KEY_WORDS;
                 uint value = (pool[source + channel / 2u] >> (16u * (channel & 1u))) & 0xffffu;
                 value = is_infinite(value) ? 0u : value;
@@ -182,9 +184,10 @@ void expand_window(octavo_expand_entry entry, uint head, uint tile_at, uint mask
                 halves |= value << (16u * odd);
             }
         }
+        const uint at = tile_at + (tile_step * STEP_UNITS + KEY_UNITS) * UNIT_WORDS + word;
         if (mask == 0xffffffffu) {
             tiles[at] = halves;
-        } else {
+        } else if (mask != 0u) {
             store_bits(at, halves, mask);
         }
     }

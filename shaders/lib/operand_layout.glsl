@@ -30,10 +30,4 @@ uint key_operand_word(uint token, uint pair) {
     const uint tile_step = token / STEP_TOKENS, row = token % STEP_TOKENS, s = pair >> 3;
     return (tile_step * STEP_UNITS + (s >> 2)) * UNIT_WORDS + operand_word(2u * (s & 3u) + (row >> 4), row & 15u, pair & 7u);
 }
-
-// Of a tile: the word of tokens 2 pair and 2 pair + 1 of a channel.
-uint value_operand_word(uint channel, uint pair) {
-    const uint tile_step = 2u * pair / STEP_TOKENS, k = (pair >> 3) & 1u, n = channel >> 4;
-    return (tile_step * STEP_UNITS + KEY_UNITS + (n >> 2)) * UNIT_WORDS + operand_word(2u * (n & 3u) + k, channel & 15u, pair & 7u);
-}
 #endif
