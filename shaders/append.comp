@@ -13,6 +13,7 @@
 #include "lib/elements.glsl"
 #include "lib/group_codes.glsl"
 #include "lib/half_bits.glsl"
+#include "lib/half_finite.glsl"
 #include "lib/page_layout.glsl"
 #include "lib/rotation_parts.glsl"
 

@@ -5,6 +5,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
 #include "lib/group_codes.glsl"
+#include "lib/half_finite.glsl"
 #include "lib/page_layout.glsl"
 #include "lib/operand_layout.glsl"
 
@@ -19,21 +20,10 @@ shared uint bad; // bit j: V of token j of the step is not finite
 uint lane, t;
 uint own_tokens; // bit j: token j of the step is read from its codes, not from a window
 
-bool is_infinite(uint half_word) {
-    return (half_word & 0x7c00u) == 0x7c00u;
-}
-
 // Bits of a word, whose other bits may be another entry's, at the same time.
 void store_bits(uint at, uint word, uint mask) {
     atomicAnd(tiles[at], ~mask);
     atomicOr(tiles[at], word & mask);
-}
-
-// Of bits j: the halves that are not finite become 0, and their bits stay.
-uint clear_pair(inout uint pair) {
-    const bool low = is_infinite(pair), high = is_infinite(pair >> 16);
-    pair = (low ? 0u : pair & 0xffffu) | (high ? 0u : pair & 0xffff0000u);
-    return (low ? 1u : 0u) | (high ? 2u : 0u);
 }
 
 // A row of codes: a group's words lie in planes of `rows` words.
@@ -105,13 +95,13 @@ void expand_values(uint page_at, uint unit, uint tile_step, uint quad) {
     uvec4 words;
     [[unroll]] for (uint i = 0u; i < 2u; ++i) {
         const code_row row = code_row(page_at + VALUE_TILE + tile_word(VALUE_PAD, channel + 8u * i, tile_step * VALUE_BITS), VALUE_PAD);
-        uvec2 both = operand_row(VALUE_BITS, row, k, scales);
-        const uint of_row = (clear_pair(both.x) | clear_pair(both.y) << 8) << (16u * k + 2u * t);
+        const uvec2 both = operand_row(VALUE_BITS, row, k, scales);
+        const uint of_row = (infinite_halves(both.x) | infinite_halves(both.y) << 8) << (16u * k + 2u * t);
         if (of_row != 0u) {
             atomicOr(bad, of_row);
         }
-        words[2u * i] = both.x;
-        words[2u * i + 1u] = both.y;
+        words[2u * i] = finite_halves(both.x);
+        words[2u * i + 1u] = finite_halves(both.y);
     }
     const uint own = own_tokens >> (16u * k + 2u * t) & 0x303u;
     const uint unit_at = unit + tile_step * STEP_UNITS + KEY_UNITS + (quad >> 3);
@@ -164,24 +154,23 @@ void expand_window(octavo_expand_entry entry, uint head, uint tile_at, uint mask
     // a row of V that is not finite is so in all channels
     for (uint i = start; i < entry.count; i += stride) {
         const uint token = entry.first + i;
-        const bool is_bad = is_infinite(pool[page_at + (entry.row + i) * row_words + WINDOW_KEY_WORDS]);
+        const bool is_bad = has_infinite_half(pool[page_at + (entry.row + i) * row_words + WINDOW_KEY_WORDS]);
         store_bits(mask_at + token / STEP_TOKENS, is_bad ? 0xffffffffu : 0u, 1u << (token % STEP_TOKENS));
     }
-    // by words of operands, so that neighbours write neighbours: see operand_layout.glsl
+    // by words of operands, so that neighbours write neighbours
     const uint step_first = entry.first / STEP_TOKENS, steps = (entry.first + entry.count - 1u) / STEP_TOKENS + 1u - step_first;
     for (uint i = start; i < steps * VALUE_UNITS * UNIT_WORDS; i += stride) {
         const uint word = i % (VALUE_UNITS * UNIT_WORDS), tile_step = step_first + i / (VALUE_UNITS * UNIT_WORDS);
-        const uint quad = word >> 7, pair = (word >> 2 & 3u) | (word & 1u) << 2 | (quad & 1u) << 3;
-        const uint channel = 16u * (quad >> 1) + (word >> 4 & 7u) + 4u * (word & 2u);
+        uint channel, pair;
+        value_operand_place(word, channel, pair);
         uint mask = 0u, halves = 0u; // those of this entry
         [[unroll]] for (uint odd = 0u; odd < 2u; ++odd) {
             const uint token = tile_step * STEP_TOKENS + 2u * pair + odd;
             if (token >= entry.first && token < entry.first + entry.count && channel < VALUE_PAD) {
                 const uint source = page_at + (entry.row + token - entry.first) * row_words + WINDOW_KEY_WORDS;
-                uint value = (pool[source + channel / 2u] >> (16u * (channel & 1u))) & 0xffffu;
-                value = is_infinite(value) ? 0u : value;
+                const uint value = (pool[source + channel / 2u] >> (16u * (channel & 1u))) & 0xffffu;
                 mask |= 0xffffu << (16u * odd);
-                halves |= value << (16u * odd);
+                halves |= finite_halves(value) << (16u * odd);
             }
         }
         const uint at = tile_at + (tile_step * STEP_UNITS + KEY_UNITS) * UNIT_WORDS + word;

@@ -163,8 +163,7 @@ vec4 finish_logits(uint b, vec4 x) {
 }
 
 // Logits of 32 keys relative to base_of, and the largest of each row: x[block][j] has the tokens 8 j + 2 t and the next of
-// row g, then of row g + 8. edge: what the rows
-// see, from the token of x[block][0].x on.
+// row g, then of row g + 8. edge: rows see what spans have, `token` is that of x[block][0].x there.
 void score_step(uint unit, const bool edge, mask_span spans[BLOCKS_TWICE], int token, out vec4 x[SCORES], out vec2 largest[BLOCKS]) {
     const uint own = lane_in_subgroup();
     fragment_c scores[SCORES]; // [block][j]

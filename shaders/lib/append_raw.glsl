@@ -6,10 +6,6 @@ uint raw_pair(uint token, uint channel) {
     return half_bits(tensor_value(token, channel)) | (half_bits(tensor_value(token, channel + 1u)) << 16);
 }
 
-uint has_infinite(uint pair) {
-    return (pair & 0x7c00u) == 0x7c00u || (pair & 0x7c000000u) == 0x7c000000u ? 1u : 0u;
-}
-
 // A row of V that is not finite is NaN in all channels, as one in the basis of the codes is: walks look at the first one.
 void write_raw_window() {
     [[dont_unroll]] for (uint token_0 = 0u; token_0 < count; token_0 += ROWS) {
@@ -18,7 +14,7 @@ void write_raw_window() {
         uint bad = 0u;
         if (of_values) {
             for (uint w = own; row_is_there && w < CHANNELS / 2u; w += ROW_LANES) {
-                bad |= has_infinite(raw_pair(token, 2u * w));
+                bad |= infinite_halves(raw_pair(token, 2u * w));
             }
             bad = row_largest(bad);
         }

@@ -30,4 +30,11 @@ uint key_operand_word(uint token, uint pair) {
     const uint tile_step = token / STEP_TOKENS, row = token % STEP_TOKENS, s = pair >> 3;
     return (tile_step * STEP_UNITS + (s >> 2)) * UNIT_WORDS + operand_word(2u * (s & 3u) + (row >> 4), row & 15u, pair & 7u);
 }
+
+// Of word `word` of a step's values: its channel, and its tokens 2 pair and 2 pair + 1 of the step.
+void value_operand_place(uint word, out uint channel, out uint pair) {
+    const uint quad = word >> 7;
+    channel = 16u * (quad >> 1) + (word >> 4 & 7u) + 4u * (word & 2u);
+    pair = (word >> 2 & 3u) | (word & 1u) << 2 | (quad & 1u) << 3;
+}
 #endif

@@ -105,17 +105,7 @@ void add_codes(uint m, uvec4 weights[PARTS]) {
     }
 }
 
-bool has_infinite_half(uint pair) {
-    return (pair & 0x7c00u) == 0x7c00u || (pair & 0x7c000000u) == 0x7c000000u;
-}
-
-uint infinite_halves(uint pair) {
-    return ((pair & 0x7c00u) == 0x7c00u ? 1u : 0u) | ((pair & 0x7c000000u) == 0x7c000000u ? 2u : 0u);
-}
-
-uint finite_halves(uint pair) {
-    return ((pair & 0x7c00u) == 0x7c00u ? 0u : pair & 0xffffu) | ((pair & 0x7c000000u) == 0x7c000000u ? 0u : pair & 0xffff0000u);
-}
+#include "half_finite.glsl"
 
 // f16 values. Those that are not finite are left out of the products, where they would reach rows that do not see their
 // token; returns the tokens that have some: bits 8 t .. of all lanes' tokens 32 t + 8 m .. of the tile.
