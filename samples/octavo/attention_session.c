@@ -79,6 +79,14 @@ static uint64_t token_capacity(const octavo_problem *problem) {
     return tokens;
 }
 
+bool octavo_session_set_codec(const octavo_session *run, octavo_cache *cache, uint32_t layer) {
+    octavo_codec_info codec = OCTAVO_CODEC_INFO_INIT;
+    codec.key_mean = run->problem->key_mean;
+    codec.key_transform = run->problem->key_transform;
+    codec.seed = run->problem->codec_seed;
+    return !octavo_session_failed(run, "octavo_cache_set_codec", octavo_cache_set_codec(cache, 0, layer, &codec));
+}
+
 static bool prepare_cache(octavo_session *run) {
     const octavo_problem *problem = run->problem;
     octavo_cache_info info = OCTAVO_CACHE_INFO_INIT;
@@ -97,13 +105,7 @@ static bool prepare_cache(octavo_session *run) {
     info.segment_bytes = problem->segment_bytes;
     if (octavo_session_failed(run, "octavo_cache_create", octavo_cache_create(run->device, &info, &run->cache)))
         return false;
-    octavo_codec_info codec = OCTAVO_CODEC_INFO_INIT;
-    codec.key_mean = problem->key_mean;
-    codec.key_transform = problem->key_transform;
-    codec.seed = problem->codec_seed;
-    if (octavo_session_failed(run, "octavo_cache_set_codec",
-                              octavo_cache_set_codec(run->cache, 0, problem->layer, &codec)))
-        return false;
+    if (!octavo_session_set_codec(run, run->cache, problem->layer)) return false;
     for (uint32_t i = 0; i < problem->sequence_count; i++)
         if (octavo_session_failed(run, "octavo_sequence_create",
                                   octavo_sequence_create(run->cache, 0, &run->sequences[i])))

@@ -17,11 +17,7 @@ bool octavo_session_prepare_oracle(octavo_session *run) {
     info.first_tokens = info.slack_tokens = 0;
     if (octavo_session_failed(run, "octavo_cache_create", octavo_cache_create(run->device, &info, &run->twin)))
         return false;
-    octavo_codec_info codec = OCTAVO_CODEC_INFO_INIT;
-    codec.key_mean = problem->key_mean;
-    codec.key_transform = problem->key_transform;
-    codec.seed = problem->codec_seed;
-    return !octavo_session_failed(run, "octavo_cache_set_codec", octavo_cache_set_codec(run->twin, 0, 0, &codec));
+    return octavo_session_set_codec(run, run->twin, 0);
 }
 
 /* Rows of the problem from `token` on, of one sequence alone. */

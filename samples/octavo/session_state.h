@@ -35,6 +35,9 @@ typedef struct octavo_session {
 bool octavo_session_failed(const octavo_session *run, const char *call, octavo_status status);
 void *octavo_session_allocate(const octavo_session *run, uint64_t count, size_t size, const char *what);
 
+/* The problem's codec, of a layer of a cache. */
+bool octavo_session_set_codec(const octavo_session *run, octavo_cache *cache, uint32_t layer);
+
 octavo_tensor_layout octavo_session_key_layout(const octavo_problem *problem, uint32_t tokens);
 octavo_tensor_layout octavo_session_value_layout(const octavo_problem *problem, uint32_t tokens);
 octavo_tensor_layout octavo_session_query_layout(const octavo_problem *problem, uint32_t tokens);
