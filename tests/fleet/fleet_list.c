@@ -71,11 +71,12 @@ static void add_append(job_list *list, const octavo_device_snapshot *snapshot, u
                        const octavo_packed_layout *layout, const char *shape) {
     bool both = octavo_kernel_appends_both(snapshot, layout);
     uint32_t subgroup_size = octavo_kernel_append_subgroup(snapshot, capabilities, layout);
-    for (uint32_t i = 0; i < 2u * (OCTAVO_APPEND_BOTH + 1u); i++) {
-        uint32_t role = i / 2u;
-        octavo_gpu_pipeline_info append = octavo_kernel_append_info(layout, i % 2u != 0u, role, subgroup_size);
+    for (uint32_t role = OCTAVO_APPEND_KEYS; role <= OCTAVO_APPEND_BOTH; role++) {
+        octavo_gpu_pipeline_info plain = octavo_kernel_append_info(layout, false, role, subgroup_size);
+        octavo_gpu_pipeline_info transforms = octavo_kernel_append_info(layout, true, role, subgroup_size);
         if (both == (role == OCTAVO_APPEND_BOTH)) {
-            add(list, &append, shape, true);
+            add(list, &plain, shape, true);
+            add(list, &transforms, shape, true);
         }
     }
 }
@@ -244,7 +245,6 @@ size_t fleet_value_jobs(const fleet_device *device, const char *variant_name, fl
         job_list list = {.jobs = jobs + kept,
                          .capacity = capacity - kept,
                          .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
-        octavo_packed_layout layout = octavo_packed_layout_make(1, 8, 128, 128, 3, 3);
         octavo_kernel_shape shape = {.layout = &layout, .group = groups[i]};
         bool found = false;
         for (uint32_t v = 0; v < count && !found; v++) {
