@@ -1,5 +1,7 @@
 #include "attention/append_entries.h"
 
+#include "attention/own_rows.h"
+
 /* Bytes from a record to the next one's block of the same layer. */
 static uint64_t record_stride(const octavo_cache *cache) {
     return cache->record_bytes * cache->info.layer_count;
@@ -76,8 +78,7 @@ static void emit_codes(entry_sink *sink, const sequence_rows *rows) {
 static octavo_page_place window_place(const entry_sink *sink, const sequence_rows *rows, uint32_t n) {
     const octavo_append_pages *pages = sink->pages;
     if (!pages->own) return octavo_cache_page_place(pages->cache, rows->view.window_slots[n], rows->layer);
-    uint32_t page = rows->own_page + n;
-    return (octavo_page_place){page / pages->pages_per_segment, page % pages->pages_per_segment};
+    return octavo_page_place_of(rows->own_page + n, pages->pages_per_segment);
 }
 
 /* Tokens [first, last) of them, which lie in window rows row_base + token % modulus (modulus 0: row = token). */
@@ -139,11 +140,6 @@ static bool find_rows(const octavo_append_pages *pages, const octavo_append_info
     return true;
 }
 
-static uint32_t own_pages(const octavo_append_pages *pages, uint32_t tokens) {
-    uint32_t rows_per_page = pages->cache->layout.window_rows_per_page;
-    return pages->own ? (tokens + rows_per_page - 1u) / rows_per_page : 0u;
-}
-
 static void emit_all(const octavo_append_info *info, const octavo_append_records *records, entry_sink *sink) {
     const octavo_append_pages *pages = sink->pages;
     uint32_t token = 0, page = 0; /* of the call */
@@ -159,7 +155,7 @@ static void emit_all(const octavo_append_info *info, const octavo_append_records
             }
         }
         token += info->token_counts[s];
-        page += own_pages(pages, info->token_counts[s]);
+        if (pages->own) page += octavo_own_pages(pages->cache, info->token_counts[s]);
     }
 }
 
@@ -167,10 +163,10 @@ static void emit_all(const octavo_append_info *info, const octavo_append_records
 static uint64_t most_entries(const octavo_append_pages *pages, uint64_t tokens, uint64_t sequences) {
     const octavo_cache *cache = pages->cache;
     uint64_t rows_per_page = at_least(cache->layout.window_rows_per_page, 1u);
+    if (pages->own) return tokens / rows_per_page + 2u * sequences; /* a ring ends, and begins, inside a page */
     uint64_t ring = (uint64_t)cache->info.recent_tokens + cache->info.slack_tokens;
     uint64_t window_pieces =
         cache->info.first_tokens + ring > 0u ? (cache->info.first_tokens + ring) / rows_per_page + 6u : 0u;
-    if (pages->own) return tokens / rows_per_page + 2u * sequences; /* a ring ends, and begins, inside a page */
     /* a sequence's ends cut a group each */
     return tokens / OCTAVO_GROUP + (2u + window_pieces) * sequences;
 }

@@ -43,8 +43,7 @@ static octavo_status record_entries(const append_recorder *recorder, const octav
     ranges[OCTAVO_APPEND_TENSOR] = recorder->tensors[0];
     ranges[OCTAVO_APPEND_RECORDS] = octavo_append_records_range(cache, records, recorder->info->layer);
     ranges[OCTAVO_APPEND_LISTS] = lists;
-    const octavo_buffer *pool = recorder->pages->segments[segment];
-    ranges[OCTAVO_APPEND_POOL] = (octavo_gpu_range){octavo_gpu_buffer_handle(pool), 0, octavo_gpu_buffer_size(pool)};
+    ranges[OCTAVO_APPEND_POOL] = octavo_gpu_buffer_range(recorder->pages->segments[segment]);
     ranges[OCTAVO_APPEND_PAIR_VALUES] = recorder->tensors[1];
     if (pipelines->both != NULL) {
         return octavo_gpu_dispatch(recorder->frame, recorder->command_buffer, pipelines->both, ranges, &recorder->push,

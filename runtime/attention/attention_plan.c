@@ -33,8 +33,7 @@ uint32_t octavo_attention_segments(const octavo_attention *plan) {
 
 octavo_gpu_range octavo_attention_segment_range(const octavo_attention *plan, uint32_t segment) {
     if (segment < plan->cache->segment_count) return octavo_cache_segment_range(plan->cache, segment);
-    const octavo_buffer *rows = plan->own.segments[segment - plan->cache->segment_count];
-    return (octavo_gpu_range){octavo_gpu_buffer_handle(rows), 0, octavo_gpu_buffer_size(rows)};
+    return octavo_gpu_buffer_range(plan->own.segments[segment - plan->cache->segment_count]);
 }
 
 octavo_status octavo_attention_plan_create_with(const octavo_attention_info *info, const octavo_kernel_variant *variant,

@@ -18,8 +18,7 @@ typedef struct slice_recorder {
 } slice_recorder;
 
 static octavo_gpu_range scratch_range(const octavo_attention *plan) {
-    octavo_gpu_range range = {octavo_gpu_buffer_handle(plan->scratch), 0, octavo_gpu_buffer_size(plan->scratch)};
-    return range;
+    return octavo_gpu_buffer_range(plan->scratch);
 }
 
 /* Of the logits: the softmax works in powers of 2, the soft-cap in units of the cap. */

@@ -5,11 +5,12 @@
 
 #include <string.h>
 
+octavo_page_place octavo_page_place_of(uint64_t page, uint32_t pages_per_segment) {
+    return (octavo_page_place){(uint32_t)(page / pages_per_segment), (uint32_t)(page % pages_per_segment)};
+}
+
 octavo_page_place octavo_cache_page_place(const octavo_cache *cache, uint32_t slot, uint32_t layer) {
-    uint64_t index = (uint64_t)slot * cache->info.layer_count + layer;
-    octavo_page_place place = {(uint32_t)(index / cache->pages_per_segment),
-                               (uint32_t)(index % cache->pages_per_segment)};
-    return place;
+    return octavo_page_place_of((uint64_t)slot * cache->info.layer_count + layer, cache->pages_per_segment);
 }
 
 octavo_gpu_range octavo_cache_page_range(const octavo_cache *cache, uint32_t slot, uint32_t layer) {
@@ -21,9 +22,7 @@ octavo_gpu_range octavo_cache_page_range(const octavo_cache *cache, uint32_t slo
 }
 
 octavo_gpu_range octavo_cache_segment_range(const octavo_cache *cache, uint32_t segment) {
-    octavo_gpu_range range = {octavo_gpu_buffer_handle(cache->segments[segment]), 0,
-                              octavo_gpu_buffer_size(cache->segments[segment])};
-    return range;
+    return octavo_gpu_buffer_range(cache->segments[segment]);
 }
 
 octavo_layer_codec *octavo_cache_codec(const octavo_cache *cache, uint32_t record, uint32_t layer) {
@@ -38,8 +37,7 @@ octavo_gpu_range octavo_cache_record_range(const octavo_cache *cache, uint32_t r
 }
 
 octavo_gpu_range octavo_cache_records_range(const octavo_cache *cache) {
-    octavo_gpu_range range = {octavo_gpu_buffer_handle(cache->records), 0, octavo_gpu_buffer_size(cache->records)};
-    return range;
+    return octavo_gpu_buffer_range(cache->records);
 }
 
 uint32_t octavo_cache_key_transform_offset(const octavo_cache *cache) {

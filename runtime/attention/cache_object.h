@@ -57,10 +57,12 @@ octavo_status octavo_cache_object_create(octavo_device *device, const octavo_cac
                                          const octavo_append_pipelines *pipelines, octavo_cache **cache);
 void octavo_cache_object_destroy(octavo_cache *cache);
 
-/* Where a page of a layer lies. */
+/* Where a page lies: page number `page` of segments of so many. */
 typedef struct octavo_page_place {
     uint32_t segment, page;
 } octavo_page_place;
+octavo_page_place octavo_page_place_of(uint64_t page, uint32_t pages_per_segment);
+/* Of a layer's page. */
 octavo_page_place octavo_cache_page_place(const octavo_cache *cache, uint32_t slot, uint32_t layer);
 octavo_gpu_range octavo_cache_page_range(const octavo_cache *cache, uint32_t slot, uint32_t layer);
 octavo_gpu_range octavo_cache_segment_range(const octavo_cache *cache, uint32_t segment);

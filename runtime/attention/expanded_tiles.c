@@ -136,8 +136,7 @@ uint32_t octavo_expanded_bad_offset(const octavo_attention *plan) {
 }
 
 octavo_gpu_range octavo_expanded_range(const octavo_attention *plan) {
-    octavo_gpu_range range = {octavo_gpu_buffer_handle(plan->expanded), 0, octavo_gpu_buffer_size(plan->expanded)};
-    return range;
+    return octavo_gpu_buffer_range(plan->expanded);
 }
 
 octavo_status octavo_expanded_tiles_record(const octavo_attention *plan, octavo_frame *frame,

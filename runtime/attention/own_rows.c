@@ -12,7 +12,7 @@ uint32_t octavo_own_pages(const octavo_cache *cache, uint32_t tokens) {
 }
 
 octavo_page_place octavo_own_place(const octavo_own_rows *own, uint32_t page) {
-    return (octavo_page_place){page / own->pages_per_segment, page % own->pages_per_segment};
+    return octavo_page_place_of(page, own->pages_per_segment);
 }
 
 octavo_status octavo_own_rows_create(const octavo_attention_info *info, octavo_own_rows *own) {

@@ -61,6 +61,10 @@ VkDeviceSize octavo_gpu_buffer_size(const octavo_buffer *buffer) {
     return buffer->size;
 }
 
+octavo_gpu_range octavo_gpu_buffer_range(const octavo_buffer *buffer) {
+    return (octavo_gpu_range){buffer->handle, 0, buffer->size};
+}
+
 octavo_device *octavo_gpu_buffer_device(const octavo_buffer *buffer) {
     return buffer->device;
 }

@@ -52,6 +52,7 @@ typedef struct octavo_gpu_range {
     VkBuffer buffer;
     VkDeviceSize offset, size;
 } octavo_gpu_range;
+octavo_gpu_range octavo_gpu_buffer_range(const octavo_buffer *buffer); /* the whole buffer */
 
 /* --- pipelines --- */
 #define OCTAVO_GPU_BINDINGS_MAX 8
