@@ -43,8 +43,10 @@ const uint OWN = CHANNELS / ROW_LANES; // channels of a lane
 
 #include "lib/quantiser.glsl"
 
-const uint BIN_STRIDE = EDGES + 1u; // odd
+const uint BIN_STRIDE = 1u + EDGES + ROW_LANES; // odd; the first is not used, the last ones are below all edges, each of a lane
 const uint OWN_BINS = EDGES / ROW_LANES;
+const uint OWN_STEPS = OCTAVO_STEP_COUNT / ROW_LANES;
+const uint STEP_WORDS = (STEP_EDGES + 3u) / 4u;
 const uint COUNT_SHIFT = 22u;       // of a bin: sum of magnitudes, below 2^21, and their number above
 const uint COUNT_ONE = 1u << COUNT_SHIFT;
 const uint COUNT_PLACE = COUNT_ONE >> OCTAVO_EDGE_SHIFT; // what a one in the number adds to a place
@@ -72,6 +74,7 @@ bool row_is_there;                // this one, if there is such a token
 float token_squares, token_inverse, token_inner, token_levels; // of the token of pass `own` of the row
 uint gathered[8]; // codes of four tokens, a byte each: of channel 32 (i / CHAINS) + CHAINS own + i % CHAINS in its low half,
                   // of 16 further in its high one
+uint step_bins[OWN_STEPS * STEP_WORDS]; // of steps own, own + ROW_LANES, ..: the bins that begin at their edges, bytes
 
 // Of x[i].
 uint own_channel(uint i) {
@@ -153,6 +156,18 @@ void place_edges() {
         const uint end = i + 1u < EDGES ? edge_place(i + 1u) : EDGE_PLACES;
         [[dont_unroll]] for (uint at = edge_place(i) + own; at < end; at += ROW_LANES) {
             edges_below[at] = i + 1u;
+        }
+    }
+}
+
+// Once the edges are placed, for all rows.
+void find_step_bins() {
+    [[unroll]] for (uint n = 0u; n < OWN_STEPS; ++n) {
+        const uint width = step_width(n * ROW_LANES + own);
+        [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
+            const uint at = n * STEP_WORDS + t / 4u;
+            const uint place = ((t + 1u) * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
+            step_bins[at] = (t % 4u == 0u ? 0u : step_bins[at]) | edges_below[place] << (8u * (t % 4u));
         }
     }
 }
@@ -284,44 +299,61 @@ float scale_row(float squares) {
     return inverse;
 }
 
-// 5. Of step j, from the sums in the bins.
-uint key_of_step(uint bins_at, uint j) {
-    const uint all = rows[bins_at] + rows[bins_at + 1u], width = step_width(j);
+// 5. Of step n of this lane, from the sums in the bins; below: of all magnitudes below all edges.
+uint key_of_step(uint bins_at, uint below, uint n) {
+    const uint all = below + rows[bins_at + 1u];
     uint inner = 0u, levels = 0u;
-    [[unroll]] for (uint t = 1u; t <= STEP_EDGES; ++t) {
-        const uint place = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
-        const uint above = rows[bins_at + edges_below[place]];
+    [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
+        const uint above = rows[bins_at + (step_bins[n * STEP_WORDS + t / 4u] >> (8u * (t % 4u)) & 0xffu)];
         inner += above & (COUNT_ONE - 1u);
-        levels += t * (above >> COUNT_SHIFT);
+        levels += (t + 1u) * (above >> COUNT_SHIFT);
     }
-    return step_key(float((all & (COUNT_ONE - 1u)) + 2u * inner), float(CHANNELS + 8u * levels), j);
+    return step_key(float((all & (COUNT_ONE - 1u)) + 2u * inner), float(CHANNELS + 8u * levels), n * ROW_LANES + own);
 }
 
-// 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin but the first, of what is below
-// all edges, becomes the sum of itself and of all above.
-uint choose_step() {
-    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * OWN_BINS + 1u;
-    uint sum = 0u, key = 0u;
-    if (own == 0u) {
-        rows[bins_at] = 0u;
+// Adds up the magnitudes of x[] between neighbour edges. A third of a row and more is below all edges: in one bin these
+// would wait for each other. The edges are looked up four at a time, so that the lookups overlap.
+void count_magnitudes(uint bins_at) {
+    const uint below_at = bins_at + 1u + EDGES + own;
+    uint seen = 0u;
+    [[unroll]] for (uint first = 0u; first < OWN; first += 4u) {
+        uint counted[4], below[4];
+        [[unroll]] for (uint i = 0u; i < min(4u, OWN - first); ++i) {
+            counted[i] = magnitude_bits(x[first + i]) - (MAGNITUDE_BITS - COUNT_ONE);
+            below[i] = edges_below[min(counted[i] >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
+        }
+        [[unroll]] for (uint i = 0u; i < min(4u, OWN - first); ++i) {
+            seen |= atomicAdd(rows[below[i] != 0u ? bins_at + below[i] : below_at], counted[i]);
+        }
     }
+    // No sum has all bits. Where old sums are of no use, NVIDIA's compiler compares the places of all lanes before each
+    // atomic, to add up in registers what goes to one.
+    if (seen == ~0u) {
+        rows[bins_at] = seen;
+    }
+}
+
+// 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
+// all above.
+uint choose_step() {
+    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * OWN_BINS + 1u, below_at = bins_at + 1u + EDGES + own;
+    uint sum = 0u, below = 0u, key = 0u;
+    rows[below_at] = 0u;
     [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
         rows[own_bins + i] = 0u;
     }
     row_barrier();
     if (row_works()) {
-        [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-            const uint counted = magnitude_bits(x[i]) - (MAGNITUDE_BITS - COUNT_ONE);
-            const uint below = edges_below[min(counted >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
-            atomicAdd(rows[bins_at + below], counted);
-        }
+        count_magnitudes(bins_at);
     }
     row_barrier();
     if (row_works()) {
+        below = rows[below_at];
         [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
             sum += rows[own_bins + i];
         }
     }
+    below = row_sum(below);
     sum = row_sum_above(sum);
     if (row_works()) {
         [[unroll]] for (uint i = OWN_BINS; i > 0u; --i) {
@@ -331,8 +363,8 @@ uint choose_step() {
     }
     row_barrier();
     if (row_works()) {
-        [[unroll]] for (uint j = 0u; j < OCTAVO_STEP_COUNT; j += ROW_LANES) {
-            key = max(key, key_of_step(bins_at, j + own));
+        [[unroll]] for (uint n = 0u; n < OWN_STEPS; ++n) {
+            key = max(key, key_of_step(bins_at, below, n));
         }
     }
     return 15u - (row_largest(key) & 15u);
@@ -420,6 +452,9 @@ void write_rows(bool to_window, uint seed) {
         place_edges();
     }
     find_signs(seed);
+    if (!to_window) {
+        find_step_bins();
+    }
     [[dont_unroll]] for (uint pass = pass_first; pass < pass_end; ++pass) {
         const uint token_0 = to_window ? ROWS * pass : pass - slot, token = token_0 + step * row;
         const float squares = find_row(token_0, step);
