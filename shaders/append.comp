@@ -312,17 +312,17 @@ uint key_of_step(uint bins_at, uint below, uint n) {
 }
 
 // Adds up the magnitudes of x[] between neighbour edges. A third of a row and more is below all edges: in one bin these
-// would wait for each other. The edges are looked up four at a time, so that the lookups overlap.
+// would wait for each other. The edges of two are looked up at once: of four, DG2 spills.
 void count_magnitudes(uint bins_at) {
     const uint below_at = bins_at + 1u + EDGES + own;
     uint seen = 0u;
-    [[unroll]] for (uint first = 0u; first < OWN; first += 4u) {
-        uint counted[4], below[4];
-        [[unroll]] for (uint i = 0u; i < min(4u, OWN - first); ++i) {
+    [[unroll]] for (uint first = 0u; first < OWN; first += 2u) {
+        uint counted[2], below[2];
+        [[unroll]] for (uint i = 0u; i < 2u; ++i) {
             counted[i] = magnitude_bits(x[first + i]) - (MAGNITUDE_BITS - COUNT_ONE);
             below[i] = edges_below[min(counted[i] >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
         }
-        [[unroll]] for (uint i = 0u; i < min(4u, OWN - first); ++i) {
+        [[unroll]] for (uint i = 0u; i < 2u; ++i) {
             seen |= atomicAdd(rows[below[i] != 0u ? bins_at + below[i] : below_at], counted[i]);
         }
     }
