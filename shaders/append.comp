@@ -43,7 +43,7 @@ const uint OWN = CHANNELS / ROW_LANES; // channels of a lane
 
 #include "lib/quantiser.glsl"
 
-const uint BIN_STRIDE = 1u + EDGES + ROW_LANES; // odd; the first is not used, the last ones are below all edges, each of a lane
+const uint BIN_STRIDE = ROW_LANES + EDGES + 1u; // odd; the first ones are below all edges, each of a lane; the last is not used
 const uint OWN_BINS = EDGES / ROW_LANES;
 const uint OWN_STEPS = OCTAVO_STEP_COUNT / ROW_LANES;
 const uint STEP_WORDS = (STEP_EDGES + 3u) / 4u;
@@ -61,7 +61,7 @@ const uint BINS_AT = CHANNELS + OWN;
 #endif
 
 shared uint rows[ROWS * ROW_STRIDE];
-shared uint edges_below[EDGE_PLACES]; // how many edges are at or below a place
+shared uint place_bins[EDGE_PLACES]; // the bin where the last edge at or below a place begins, 0 below all edges
 
 uint lane, row, own, head; // lane `own` of row `row`
 uint page, first, count, source; // of the entry
@@ -150,12 +150,12 @@ void store_scale(uint token, uint scale) {
 // The lanes of a row go from an edge to the next: some are far apart.
 void place_edges() {
     for (uint at = lane; at < edge_place(0u); at += LANES) {
-        edges_below[at] = 0u;
+        place_bins[at] = 0u;
     }
     for (uint i = row; i < EDGES; i += ROWS) {
         const uint end = i + 1u < EDGES ? edge_place(i + 1u) : EDGE_PLACES;
         [[dont_unroll]] for (uint at = edge_place(i) + own; at < end; at += ROW_LANES) {
-            edges_below[at] = i + 1u;
+            place_bins[at] = ROW_LANES + i;
         }
     }
 }
@@ -167,7 +167,7 @@ void find_step_bins() {
         [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
             const uint at = n * STEP_WORDS + t / 4u;
             const uint place = ((t + 1u) * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
-            step_bins[at] = (t % 4u == 0u ? 0u : step_bins[at]) | edges_below[place] << (8u * (t % 4u));
+            step_bins[at] = (t % 4u == 0u ? 0u : step_bins[at]) | place_bins[place] << (8u * (t % 4u));
         }
     }
 }
@@ -301,7 +301,7 @@ float scale_row(float squares) {
 
 // 5. Of step n of this lane, from the sums in the bins; below: of all magnitudes below all edges.
 uint key_of_step(uint bins_at, uint below, uint n) {
-    const uint all = below + rows[bins_at + 1u];
+    const uint all = below + rows[bins_at + ROW_LANES];
     uint inner = 0u, levels = 0u;
     [[unroll]] for (uint t = 0u; t < STEP_EDGES; ++t) {
         const uint above = rows[bins_at + (step_bins[n * STEP_WORDS + t / 4u] >> (8u * (t % 4u)) & 0xffu)];
@@ -314,29 +314,29 @@ uint key_of_step(uint bins_at, uint below, uint n) {
 // Adds up the magnitudes of x[] between neighbour edges. A third of a row and more is below all edges: in one bin these
 // would wait for each other. The edges of two are looked up at once: of four, DG2 spills.
 void count_magnitudes(uint bins_at) {
-    const uint below_at = bins_at + 1u + EDGES + own;
+    const uint below_at = bins_at + own;
     uint seen = 0u;
     [[unroll]] for (uint first = 0u; first < OWN; first += 2u) {
-        uint counted[2], below[2];
+        uint counted[2], bins[2];
         [[unroll]] for (uint i = 0u; i < 2u; ++i) {
             counted[i] = magnitude_bits(x[first + i]) - (MAGNITUDE_BITS - COUNT_ONE);
-            below[i] = edges_below[min(counted[i] >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
+            bins[i] = place_bins[min(counted[i] >> OCTAVO_EDGE_SHIFT, LAST_PLACE) - COUNT_PLACE];
         }
         [[unroll]] for (uint i = 0u; i < 2u; ++i) {
-            seen |= atomicAdd(rows[below[i] != 0u ? bins_at + below[i] : below_at], counted[i]);
+            seen |= atomicAdd(rows[max(bins_at + bins[i], below_at)], counted[i]);
         }
     }
     // No sum has all bits. Where old sums are of no use, NVIDIA's compiler compares the places of all lanes before each
     // atomic, to add up in registers what goes to one.
     if (seen == ~0u) {
-        rows[bins_at] = seen;
+        rows[below_at] = seen;
     }
 }
 
 // 5. The magnitudes of each row, counted and summed between neighbour edges; then each bin becomes the sum of itself and of
 // all above.
 uint choose_step() {
-    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + own * OWN_BINS + 1u, below_at = bins_at + 1u + EDGES + own;
+    const uint bins_at = row * ROW_STRIDE + BINS_AT, own_bins = bins_at + ROW_LANES + own * OWN_BINS, below_at = bins_at + own;
     uint sum = 0u, below = 0u, key = 0u;
     rows[below_at] = 0u;
     [[unroll]] for (uint i = 0u; i < OWN_BINS; ++i) {
