@@ -81,11 +81,14 @@ typedef struct octavo_attention_info {
     VkBool32 own_tokens;        /* calls may bring own_keys and own_values. Their f16 rows take device memory beside
                                    scratch_bytes: for each of query_capacity 2 bytes a channel of K and of V, in pages,
                                    of which each sequence of a call takes whole ones */
+    uint64_t expected_tokens;   /* cached tokens that a call usually reads, all sequences together: kernels and their
+                                   numbers are chosen for so many, others take as right a way. 0: what the cache holds
+                                   when it is full */
 } octavo_attention_info;
 #define OCTAVO_ATTENTION_INFO_INIT                                                                                     \
     {                                                                                                                  \
         sizeof(octavo_attention_info), 0, 1, 1, 1, OCTAVO_PHASE_AUTO, {VK_TRUE, 0, 0, 0}, 0.0f, 0.0f,                  \
-            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0, VK_FALSE                                                   \
+            OCTAVO_EMPTY_ROW_ZERO, 0, VK_FALSE, 0, 0, 0, 0, VK_FALSE, 0                                                \
     }
 
 /* Tuning rows are text, one a line, words name=value with blanks between; '#' where a word could begin starts a comment.

@@ -98,6 +98,8 @@ static octavo_kernel_shape shape_of(const octavo_attention_info *info) {
     memset(&probe, 0, sizeof probe);
     resolve(&probe, info);
     uint32_t tokens = (info->query_capacity + info->sequence_capacity - 1u) / info->sequence_capacity;
+    uint64_t room = info->cache->info.token_capacity;
+    bool fewer = info->expected_tokens != 0u && info->expected_tokens < room;
     octavo_kernel_shape shape = {&info->cache->layout,
                                  probe.group,
                                  tokens,
@@ -105,7 +107,7 @@ static octavo_kernel_shape shape_of(const octavo_attention_info *info) {
                                  probe.info.phase,
                                  (info->softcap > 0.0f ? OCTAVO_LOGITS_SOFTCAP : 0u) |
                                      (info->empty_row == OCTAVO_EMPTY_ROW_UNIFORM ? OCTAVO_LOGITS_UNIFORM : 0u),
-                                 info->cache->info.token_capacity};
+                                 fewer ? info->expected_tokens : room};
     return shape;
 }
 

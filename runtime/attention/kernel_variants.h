@@ -33,7 +33,7 @@ typedef struct octavo_kernel_shape {
     uint32_t query_total;  /* of all sequences in one call; 0: many */
     octavo_phase phase;
     uint32_t logits;        /* OCTAVO_LOGITS_ */
-    uint64_t cached_tokens; /* most of all sequences together; 0: few */
+    uint64_t cached_tokens; /* of all sequences together, as expected or at most; 0: few */
 } octavo_kernel_shape;
 
 typedef struct octavo_kernel_variant {
