@@ -1,25 +1,18 @@
 /* Attention problems through the public API against the oracle: every fixed one, some random ones on every variant in
- * one dispatch and in three, and the same problem twice. `octavo selftest` runs the same problems; a failure prints its
- * arguments. */
+ * one dispatch and in three, both shared out, and the same problem twice. `octavo selftest` runs the same problems; a
+ * failure prints its arguments. */
 #include "attention_check.h"
 #include "gpu_fixture.h"
 #include "random_problem.h"
 #include "rng.h"
 #include "run_tests.h"
+#include "variant_forms.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define RANDOM_PROBLEMS 3u /* shared out */
+#define RANDOM_PROBLEMS 2u
 #define WORK_LIMIT_POWER 21
-
-/* The dispatches of a call, where a variant has a choice; a workgroup of several subgroups, where it has them. */
-static const char *const forms[] = {"dispatches=1 lanes=32\ndispatches=1", "dispatches=3"};
-#define FORM_COUNT (sizeof forms / sizeof forms[0])
-
-static bool has_form(const char *variant, size_t form) {
-    return form == 0 || (strncmp(variant, "matrix", 6) != 0 && strncmp(variant, "prefill", 7) != 0);
-}
 
 /* Runs one problem on one variant (NULL: the best); returns whether it passed. */
 static bool run_problem(gpu_fixture *fixture, octavo_problem *problem, const char *variant, const char *tuning,
@@ -29,7 +22,7 @@ static bool run_problem(gpu_fixture *fixture, octavo_problem *problem, const cha
     char description[1024];
     octavo_phase phase = problem->phase;
     octavo_random_problem_force(problem, variant);
-    problem->tuning = variant != NULL && strncmp(variant, "prefill", 7) == 0 ? NULL : tuning; /* they have one form */
+    problem->tuning = tuning;
     octavo_problem_describe(problem, description, sizeof description);
     bool ran = octavo_session_run(fixture->device, problem, true, &result, &error);
     problem->phase = phase;
@@ -58,6 +51,7 @@ START_TEST(fixed_problems) {
         octavo_error_line error = {""};
         char replay[128];
         bool made = false;
+        if (!test_device_takes(fixture.device, i)) continue;
         (void)octavo_fixed_problem(i, &problem, &error, &made);
         ck_assert_msg(made, "%s: %s", name, error.text);
         (void)snprintf(replay, sizeof replay, "octavo selftest --only %s", name);
@@ -78,17 +72,18 @@ START_TEST(random_problems_on_every_variant) {
         octavo_problem problem;
         octavo_error_line error = {""};
         const char *variant;
-        if (!test_device_takes(fixture.device, (unsigned)(seed - first))) continue;
         ck_assert_msg(octavo_random_problem_draw(seed, 1 << WORK_LIMIT_POWER, &problem, &error), "%s", error.text);
         for (uint32_t i = 0; (variant = octavo_attention_variant_name(i)) != NULL; i++) {
-            for (size_t form = 0; form < FORM_COUNT; form++) {
+            if (!test_device_takes(fixture.device, i + (unsigned)(seed - first))) continue;
+            for (unsigned form = 0; form < VARIANT_FORMS; form++) {
                 char replay[200];
-                if (!has_form(variant, form)) continue;
+                if (!variant_has_form(variant, form)) continue;
+                const char *tuning = variant_tuning(fixture.device, variant, form);
                 (void)snprintf(
                     replay, sizeof replay,
                     "octavo selftest --no-fixed --random 1 --seed %llu --limit %d --variant %s --tuning '%s'",
-                    (unsigned long long)seed, WORK_LIMIT_POWER, variant, forms[form] != NULL ? forms[form] : "");
-                failed += !run_problem(&fixture, &problem, variant, forms[form], replay);
+                    (unsigned long long)seed, WORK_LIMIT_POWER, variant, tuning != NULL ? tuning : "");
+                failed += !run_problem(&fixture, &problem, variant, tuning, replay);
             }
         }
         octavo_problem_release(&problem);

@@ -1,14 +1,15 @@
 /* Queries that bring their own keys and values: a problem for each thing that they touch, against the oracle; what is
- * not finite in them; recordings of several chunks; and malformed calls. Kernels see own tokens as they see windows, so
- * processors share the variants out (test_device.h). The matrix walks' poison is in test_matrix_poison.c, barriers are
- * in test_cache_order.c. */
+ * not finite in them; recordings of several chunks; and malformed calls. Layouts and variants are shared out
+ * (test_device.h). The matrix walks' poison is in test_matrix_poison.c, barriers are in test_cache_order.c. */
 #include "attention/attention_plan.h"
+#include "attention/cache_object.h"
 #include "attention_check.h"
 #include "compare.h"
 #include "gpu_fixture.h"
 #include "random_numbers.h"
 #include "random_problem.h"
 #include "run_tests.h"
+#include "variant_forms.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,8 +27,13 @@ static bool is_for_prefill(const char *variant) {
     return strncmp(variant, "prefill", 7) == 0;
 }
 
+/* At 3 bits the tiles are the library's own. */
+static const char *prefill_tuning(const octavo_device *device, const char *variant, uint32_t key_bits) {
+    return key_bits == 3 ? NULL : variant_tuning(device, variant, 0);
+}
+
 static bool has_form(const char *variant, size_t form, uint32_t key_bits) {
-    return form == 0 || (key_bits == 3 && strncmp(variant, "matrix", 6) != 0 && !is_for_prefill(variant));
+    return form == 0 || (key_bits == 3 && variant_has_form(variant, 1));
 }
 
 /* --- against the oracle ----------------------------------------------------------------------------------------------
@@ -127,7 +133,7 @@ static void agrees_with_the_oracle(gpu_fixture *fixture, size_t index, const cha
     char text[1024];
     make_problem(&cases[index], seed, &problem);
     octavo_random_problem_force(&problem, variant);
-    problem.tuning = is_for_prefill(variant) ? NULL : tuning;
+    problem.tuning = is_for_prefill(variant) ? prefill_tuning(fixture->device, variant, cases[index].key_bits) : tuning;
     octavo_problem_describe(&problem, text, sizeof text);
     bool ran = octavo_session_run(fixture->device, &problem, true, &result, &error);
     ck_assert_msg(ran, "%s: %s: %s: %s", cases[index].name, text, error.text, fixture->log.last[OCTAVO_LOG_ERROR]);
@@ -143,11 +149,11 @@ static void agrees_with_the_oracle(gpu_fixture *fixture, size_t index, const cha
     octavo_problem_release(&problem);
 }
 
-static void cases_agree_with_the_oracle(gpu_fixture *fixture, uint32_t key_bits, uint32_t value_bits) {
+static void cases_agree_with_the_oracle(gpu_fixture *fixture, uint32_t key_bits, uint32_t value_bits, unsigned layout) {
     const char *variant;
     for (uint32_t v = 0; (variant = octavo_attention_variant_name(v)) != NULL; v++) {
         octavo_phase phase = is_for_prefill(variant) ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_AUTO;
-        if (!test_device_takes(fixture->device, v)) continue;
+        if (!test_device_takes(fixture->device, v + layout)) continue;
         if (octavo_attention_variant_refusal(fixture->device, v, phase) != NULL) continue;
         for (size_t i = 0; i < CASE_COUNT; i++) {
             if (cases[i].key_bits != key_bits || cases[i].value_bits != value_bits) continue;
@@ -218,6 +224,7 @@ static bool open_plan(const char *variant, octavo_mask mask) {
     info.mask = mask;
     info.variant = variant;
     info.own_tokens = VK_TRUE;
+    if (info.phase == OCTAVO_PHASE_PREFILL) info.tuning = prefill_tuning(x.gpu.device, variant, x.cache->layout.key_bits);
     octavo_status status = octavo_attention_create(&info, &x.plan);
     if (status == OCTAVO_UNSUPPORTED) return false;
     gpu_fixture_check(&x.gpu, status, "octavo_attention_create");
@@ -330,11 +337,12 @@ static void nan_reaches_rows(const char *variant, octavo_mask mask) {
     ck_assert_msg(memcmp(x.output, clean, sizeof clean) == 0, "%s: another result after NaN", variant);
 }
 
-static void nan_reaches_the_rows_that_see_it(uint32_t key_bits, uint32_t value_bits, octavo_mask mask) {
+static void nan_reaches_the_rows_that_see_it(uint32_t key_bits, uint32_t value_bits, octavo_mask mask,
+                                             unsigned layout) {
     const char *variant;
     open_cache(key_bits, value_bits);
     for (uint32_t v = 0; (variant = octavo_attention_variant_name(v)) != NULL; v++) {
-        if (!test_device_takes(x.gpu.device, v) || !open_plan(variant, mask)) continue;
+        if (!test_device_takes(x.gpu.device, v + layout) || !open_plan(variant, mask)) continue;
         nan_reaches_rows(variant, mask);
         octavo_attention_destroy(x.plan);
     }
@@ -377,7 +385,7 @@ static void run_chunks(bool apart, float *output, uint32_t *words, uint32_t toke
 }
 
 /* An append beside the attention that does not see it changes nothing of either. */
-static void chunks_may_be_recorded_together(void) {
+static void chunks_may_be_recorded_together(unsigned layout) {
     static float outputs[2][QUERIES * QUERY_ROW];
     const char *variant;
     open_cache(3, 3);
@@ -386,7 +394,7 @@ static void chunks_may_be_recorded_together(void) {
     uint32_t *words[2] = {malloc(size), malloc(size)};
     ck_assert(words[0] != NULL && words[1] != NULL);
     for (uint32_t v = 0; (variant = octavo_attention_variant_name(v)) != NULL; v++) {
-        if (!test_device_takes(x.gpu.device, v) || !open_plan(variant, (octavo_mask)CAUSAL)) continue;
+        if (!test_device_takes(x.gpu.device, v + layout) || !open_plan(variant, (octavo_mask)CAUSAL)) continue;
         for (int i = 0; i < 2; i++) run_chunks(i == 1, outputs[i], words[i], token_words);
         ck_assert_uint_eq(compare_count_nan(outputs[0], QUERIES * QUERY_ROW), 0);
         ck_assert_msg(memcmp(outputs[0], outputs[1], sizeof outputs[0]) == 0, "%s: another output", variant);
@@ -463,11 +471,13 @@ static const struct {
 
 START_TEST(own_tokens) {
     uint32_t key_bits = layouts[_i].key_bits, value_bits = layouts[_i].value_bits;
+    unsigned layout = (unsigned)_i;
     gpu_fixture_open(&x.gpu);
-    cases_agree_with_the_oracle(&x.gpu, key_bits, value_bits);
-    if (key_bits != 16 || value_bits == 16) nan_reaches_the_rows_that_see_it(key_bits, value_bits, layouts[_i].mask);
+    cases_agree_with_the_oracle(&x.gpu, key_bits, value_bits, layout);
+    if (key_bits != 16 || value_bits == 16)
+        nan_reaches_the_rows_that_see_it(key_bits, value_bits, layouts[_i].mask, layout);
     if (key_bits == 3) {
-        chunks_may_be_recorded_together();
+        chunks_may_be_recorded_together(layout);
         malformed_calls_are_refused();
     }
     gpu_fixture_close(&x.gpu);

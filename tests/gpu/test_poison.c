@@ -6,6 +6,7 @@
 #include "gpu_fixture.h"
 #include "random_numbers.h"
 #include "run_tests.h"
+#include "variant_forms.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -94,20 +95,15 @@ static void attend(gpu_fixture *fixture, octavo_attention *plan, octavo_sequence
     octavo_buffer_destroy(lse_buffer);
 }
 
-/* In one dispatch or in three: round by round; the matrix variants only the first time, those for prefill the second.
- */
-static const char *const forms[] = {"dispatches=1 lanes=32\ndispatches=1", "dispatches=3"};
-#define FORM_COUNT 2u
-
 /* The walks unpack in both forms alike, and each form takes seconds to compile: 3 bits and f16 run in both, 2 bits in
  * one dispatch, 4 bits in three. What has one form runs at each width. */
-static bool has_form(uint32_t bits, bool prefill_only, bool is_matrix, uint32_t form) {
-    if (prefill_only || is_matrix) return form == (prefill_only ? 1u : 0u);
-    return (bits != 2u || form == 0u) && (bits != 4u || form == 1u);
+static bool has_form(uint32_t bits, const char *variant, unsigned form) {
+    if (!variant_has_form(variant, 1)) return form == 0;
+    return (bits != 2u || form == 0) && (bits != 4u || form == 1);
 }
 
 /* NULL when the variant cannot run here. */
-static octavo_attention *make_plan(gpu_fixture *fixture, octavo_cache *cache, const char *variant, uint32_t form,
+static octavo_attention *make_plan(gpu_fixture *fixture, octavo_cache *cache, const char *variant, unsigned form,
                                    uint32_t queries, octavo_mask mask) {
     octavo_attention_info info = OCTAVO_ATTENTION_INFO_INIT;
     octavo_attention *plan = NULL;
@@ -117,11 +113,11 @@ static octavo_attention *make_plan(gpu_fixture *fixture, octavo_cache *cache, co
     info.phase = queries > 16 ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
     info.mask = mask;
     info.variant = variant;
-    info.tuning = forms[form];
+    info.tuning = variant_tuning(fixture->device, variant, form);
     bool prefill_only = strncmp(variant, "prefill", 7) == 0; /* for decoding too: it has no fewer rows to give */
     if (prefill_only) info.phase = OCTAVO_PHASE_PREFILL;
     if (prefill_only && strstr(variant, "emulated") != NULL) return NULL; /* test_matrix_poison.c has them */
-    if (!has_form(cache->layout.key_bits, prefill_only, strncmp(variant, "matrix", 6) == 0, form)) return NULL;
+    if (!has_form(cache->layout.key_bits, variant, form)) return NULL;
     octavo_status status = octavo_attention_create(&info, &plan);
     if (status == OCTAVO_UNSUPPORTED) return NULL;
     gpu_fixture_check(fixture, status, "octavo_attention_create");
@@ -179,7 +175,7 @@ static void check_rows(const seen_case *test, int index, const char *variant, co
     }
 }
 
-static void nan_reaches_the_rows_that_see_it(gpu_fixture *fixture, int index) {
+static void nan_reaches_the_rows_that_see_it(gpu_fixture *fixture, int index, unsigned width) {
     const seen_case *test = &seen_cases[index];
     poison_data *data = make_data(11);
     octavo_cache *cache = make_cache(fixture, test->bits, test->recent, 2048);
@@ -194,8 +190,9 @@ static void nan_reaches_the_rows_that_see_it(gpu_fixture *fixture, int index) {
                       "append");
     static float outputs[2][QUERIES * QUERY_HEADS * DIM], lses[2][QUERIES * QUERY_HEADS];
     const char *variant;
-    for (uint32_t v = 0; (variant = octavo_attention_variant_name(v / FORM_COUNT)) != NULL; v++) {
-        octavo_attention *plan = make_plan(fixture, cache, variant, v % FORM_COUNT, test->queries, test->mask);
+    for (uint32_t v = 0; (variant = octavo_attention_variant_name(v / VARIANT_FORMS)) != NULL; v++) {
+        if (!test_device_takes(fixture->device, v / VARIANT_FORMS + width)) continue;
+        octavo_attention *plan = make_plan(fixture, cache, variant, v % VARIANT_FORMS, test->queries, test->mask);
         if (plan == NULL) continue;
         attend(fixture, plan, clean, test->queries, &data->queries[0][0][0], outputs[0], lses[0]);
         attend(fixture, plan, poisoned, test->queries, &data->queries[0][0][0], outputs[1], lses[1]);
@@ -233,14 +230,15 @@ static void poison_everything(gpu_fixture *fixture, octavo_cache *cache, octavo_
     ck_assert_uint_eq(statistics.free_page_count, statistics.page_count);
 }
 
-static void old_contents_are_not_read(gpu_fixture *fixture, uint32_t bits) {
+static void old_contents_are_not_read(gpu_fixture *fixture, uint32_t bits, unsigned width) {
     static float outputs[2][QUERIES * QUERY_HEADS * DIM], lses[2][QUERIES * QUERY_HEADS];
     const octavo_mask causal = {VK_TRUE, 0, 0, 0};
     poison_data *data = make_data(12);
-    octavo_cache *cache = make_cache(fixture, bits, bits == 3 ? 40 : 0, 1500);
+    octavo_cache *cache = make_cache(fixture, bits, bits == 3 ? 40 : 0, 600);
     const char *variant;
-    for (uint32_t v = 0; (variant = octavo_attention_variant_name(v / FORM_COUNT)) != NULL; v++) {
-        octavo_attention *plan = make_plan(fixture, cache, variant, v % FORM_COUNT, QUERIES, causal);
+    for (uint32_t v = 0; (variant = octavo_attention_variant_name(v / VARIANT_FORMS)) != NULL; v++) {
+        if (!test_device_takes(fixture->device, v / VARIANT_FORMS + width)) continue;
+        octavo_attention *plan = make_plan(fixture, cache, variant, v % VARIANT_FORMS, QUERIES, causal);
         if (plan == NULL) continue;
         for (int round = 0; round < 2; round++) {
             octavo_sequence sequence;
@@ -268,8 +266,8 @@ static void old_contents_are_not_read(gpu_fixture *fixture, uint32_t bits) {
  */
 
 /* Cases of one width run on one device, whose fixture keeps the pipelines: nearly all of the time went into compiling
- * the same ones for each case. Each width is a case of Check, so that CTest runs them beside each other. All devices
- * take 3 bits; the other widths are shared out. */
+ * the same ones for each case. Each width is a case of Check, so that CTest runs them beside each other. Widths and
+ * variants are shared out. */
 static const struct {
     const char *name;
     uint32_t bits;
@@ -280,10 +278,9 @@ static const struct {
 START_TEST(nan_where_nothing_may_be_read) {
     gpu_fixture fixture;
     gpu_fixture_open(&fixture);
-    bool takes = widths[_i].bits == 3 || test_device_takes(fixture.device, (unsigned)_i);
-    if (takes && widths[_i].old_contents) old_contents_are_not_read(&fixture, widths[_i].bits);
-    for (int i = 0; i < (int)(sizeof seen_cases / sizeof seen_cases[0]) && takes; i++)
-        if (seen_cases[i].bits == widths[_i].bits) nan_reaches_the_rows_that_see_it(&fixture, i);
+    if (widths[_i].old_contents) old_contents_are_not_read(&fixture, widths[_i].bits, (unsigned)_i);
+    for (int i = 0; i < (int)(sizeof seen_cases / sizeof seen_cases[0]); i++)
+        if (seen_cases[i].bits == widths[_i].bits) nan_reaches_the_rows_that_see_it(&fixture, i, (unsigned)_i);
     gpu_fixture_close(&fixture);
 }
 END_TEST

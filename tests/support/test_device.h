@@ -24,11 +24,15 @@ PFN_vkGetInstanceProcAddr test_vulkan_loader(void);
 octavo_status test_device_open(uint32_t hidden_capabilities, VkBool32 validation, test_log *log,
                                octavo_device **device);
 
-/* Whether a device takes an item of a list that is shared out: a GPU takes all, a processor a third, by its subgroup
- * size, so that lavapipe at 128, 256 and 512 bits takes all between them. For lists whose every item compiles the same
- * kernels for another shape: a processor's driver takes seconds for each, nearly all of the tests' time. What a device
- * may do differently, as a kernel variant, every device runs. With OCTAVO_TEST_ALL_SHAPES in the environment a device
- * takes all. */
+/* Which part of what is shared out a device takes. The software devices that run.sh knows, lavapipe at 128, 256 and 512
+ * bits and SwiftShader, have one each. */
+#define TEST_DEVICE_SHARES 4u
+unsigned test_device_share(const octavo_device *device);
+
+/* Whether a device takes an item of a list that is shared out: a GPU takes all, a processor its share, so that the
+ * software devices take all between them. A processor's driver compiles each kernel for seconds, most of the tests'
+ * time. Of a table of shapes and kernel variants the item is shape + variant: each pair runs on one device, each variant
+ * on each device with some shape. With OCTAVO_TEST_ALL_SHAPES in the environment a device takes all. */
 bool test_device_takes(const octavo_device *device, unsigned item);
 
 /* destination[i] = source[i] * factor + addend for i < count: bindings 0 source, 1 destination; constants 0 factor, 253
