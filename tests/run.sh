@@ -32,6 +32,7 @@ run_ctest() {
     shift 2
     environment=''
     if [ "$device" != none ]; then
+        export GALLIVM_PERF=nopt # lavapipe without LLVM's optimiser, 40 % of its time; stage random has it
         environment=$(sh tests/fleet/software_device.sh "$device") || { report 0 1 0; return; }
     fi
     results=$PWD/$logs/ctest-$stage.xml
@@ -54,14 +55,10 @@ stage_packages() { one install_packages "$octavo_build_tools $octavo_test_tools"
 stage_build_dev() { one configure_and_build dev build/dev; }
 stage_unit() { run_ctest build/dev none -LE 'gpu|install|fleet'; }
 # test_bench is of the tool, not of the kernels: one device will do, that of validation and asan. What lavapipe compiled
-# at 256 bits, with LLVM's optimiser as its users have it, is there for the stages of that width that follow.
-stage_gpu_lvp_128() { quick_compiler; run_ctest build/dev lvp:128 -L gpu -E '^test_bench$'; }
+# at 256 bits is there for the stages of that width that follow.
+stage_gpu_lvp_128() { run_ctest build/dev lvp:128 -L gpu -E '^test_bench$'; }
 stage_gpu_lvp_256() { run_ctest build/dev lvp:256 -L gpu -E '^test_bench$'; }
-stage_gpu_lvp_512() { quick_compiler; run_ctest build/dev lvp:512 -L gpu -E '^test_bench$'; }
-quick_compiler() { # LLVM's optimiser, 40 % of the time of these stages, is the same for all widths
-    GALLIVM_PERF=nopt
-    export GALLIVM_PERF
-}
+stage_gpu_lvp_512() { run_ctest build/dev lvp:512 -L gpu -E '^test_bench$'; }
 stage_gpu_swiftshader() { run_ctest build/dev sws -L gpu -E '^test_bench$'; }
 stage_install() { run_ctest build/dev lvp:256 -L install; }
 
