@@ -122,12 +122,15 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("bench");
-    TCase *test_case = tcase_create("bench");
-    tcase_set_timeout(test_case, 300);
-    tcase_add_checked_fixture(test_case, keep_driver, NULL);
-    tcase_add_loop_test(test_case, rows_are_right, 0, (int)(sizeof runs / sizeof runs[0]));
-    tcase_add_test(test_case, what_does_not_fit_is_skipped);
-    tcase_add_test(test_case, tuned_rows_are_used);
-    suite_add_tcase(suite, test_case);
+    TCase *rows = tcase_create("rows"), *tuned = tcase_create("tuned");
+    tcase_set_timeout(rows, 300);
+    tcase_set_timeout(tuned, 300);
+    tcase_add_checked_fixture(rows, keep_driver, NULL);
+    tcase_add_checked_fixture(tuned, keep_driver, NULL);
+    tcase_add_loop_test(rows, rows_are_right, 0, (int)(sizeof runs / sizeof runs[0]));
+    tcase_add_test(rows, what_does_not_fit_is_skipped);
+    tcase_add_test(tuned, tuned_rows_are_used);
+    suite_add_tcase(suite, rows);
+    suite_add_tcase(suite, tuned);
     return run_suite(suite);
 }
