@@ -1,4 +1,4 @@
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 
 #include "whole_file.h"
 
@@ -38,9 +38,8 @@ bool octavo_whole_file_read(const char *path, uint64_t limit, uint8_t **bytes, s
     return read;
 }
 
-static bool write_temporary(const char *temporary, const void *head, size_t head_size, const void *body,
-                            size_t body_size) {
-    FILE *stream = fopen(temporary, "wb");
+static bool write_stream(const char *path, const void *head, size_t head_size, const void *body, size_t body_size) {
+    FILE *stream = fopen(path, "wb");
     if (stream == NULL) return false;
     bool written = head_size == 0 || fwrite(head, 1, head_size, stream) == head_size;
     written = written && (body_size == 0 || fwrite(body, 1, body_size, stream) == body_size);
@@ -53,17 +52,41 @@ static bool write_temporary(const char *temporary, const void *head, size_t head
     return written;
 }
 
-bool octavo_whole_file_write(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,
-                             octavo_error_line *error) {
+/* A device or a pipe: to rename a file to it would take its place, for root even that of /dev/null. */
+static bool is_written_through(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+/* The file that a symbolic link leads to, allocated with malloc; NULL: path is none, or leads nowhere. */
+static char *followed(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode) ? realpath(path, NULL) : NULL;
+}
+
+static bool write_renamed(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,
+                          octavo_error_line *error) {
     size_t capacity = strlen(path) + 40;
     char *temporary = malloc(capacity);
     if (temporary == NULL) return octavo_error_line_set(error, "%s: no memory for a temporary name", path);
     (void)snprintf(temporary, capacity, "%s.%ld.temporary", path, (long)getpid());
-    bool written = write_temporary(temporary, head, head_size, body, body_size) && rename(temporary, path) == 0;
+    bool written = write_stream(temporary, head, head_size, body, body_size) && rename(temporary, path) == 0;
     if (!written) {
         (void)octavo_error_line_set(error, "%s: could not be written: %s", path, strerror(errno));
         (void)remove(temporary);
     }
     free(temporary);
+    return written;
+}
+
+bool octavo_whole_file_write(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,
+                             octavo_error_line *error) {
+    if (is_written_through(path)) {
+        return write_stream(path, head, head_size, body, body_size) ||
+               octavo_error_line_set(error, "%s: could not be written: %s", path, strerror(errno));
+    }
+    char *target = followed(path); /* a link stays one */
+    bool written = write_renamed(target != NULL ? target : path, head, head_size, body, body_size, error);
+    free(target);
     return written;
 }

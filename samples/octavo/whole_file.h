@@ -11,7 +11,8 @@
  */
 bool octavo_whole_file_read(const char *path, uint64_t limit, uint8_t **bytes, size_t *size, octavo_error_line *error);
 
-/* head then body; the temporary name is in the folder of path and is removed on failure. */
+/* head then body; the temporary name is in the folder of the file and is removed on failure. A symbolic link stays and
+ * its target is replaced; a device or a pipe is written as it is. */
 bool octavo_whole_file_write(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,
                              octavo_error_line *error);
 

@@ -1,10 +1,14 @@
 /* .npy files: what NumPy writes is read, what it does not write is refused with a line, what we write reads back. */
+#define _POSIX_C_SOURCE 200809L
+
 #include "npy.h"
 #include "run_tests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* A file with the given header text (unpadded) and data. */
 static size_t make_file(uint8_t *file, int major, const char *header, const void *data, size_t data_size) {
@@ -162,6 +166,44 @@ START_TEST(writes_what_it_reads) {
 }
 END_TEST
 
+/* As /dev/stdout is one, and the shell's >(command): the name stays what it is. */
+START_TEST(writes_into_a_pipe) {
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    char path[32], bytes[256];
+    (void)snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+    uint64_t shape[1] = {2};
+    octavo_error_line error = {""};
+    ck_assert_msg(octavo_npy_write(path, 1, shape, two, &error), "%s", error.text);
+    ck_assert_int_eq(close(ends[1]), 0);
+    ck_assert_int_eq(read(ends[0], bytes, sizeof bytes), 128 + sizeof two);
+    ck_assert_mem_eq(bytes + 128, two, sizeof two);
+    ck_assert_int_eq(close(ends[0]), 0);
+}
+END_TEST
+
+START_TEST(writes_where_a_link_leads) {
+    static const char link_path[] = "test_npy_link.npy", path[] = "test_npy_linked.npy";
+    uint64_t shape[1] = {2};
+    octavo_error_line error = {""};
+    struct stat status;
+    FILE *stream = fopen(path, "wb");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_int_eq(fclose(stream), 0);
+    (void)remove(link_path);
+    ck_assert_int_eq(symlink(path, link_path), 0);
+    ck_assert_msg(octavo_npy_write(link_path, 1, shape, two, &error), "%s", error.text);
+    ck_assert_int_eq(lstat(link_path, &status), 0);
+    ck_assert(S_ISLNK(status.st_mode));
+    octavo_npy_array array;
+    ck_assert_msg(octavo_npy_read(path, &array, &error), "%s", error.text);
+    ck_assert_mem_eq(array.values, two, sizeof two);
+    octavo_npy_release(&array);
+    ck_assert_int_eq(remove(link_path), 0);
+    ck_assert_int_eq(remove(path), 0);
+}
+END_TEST
+
 START_TEST(names_the_file_that_fails) {
     octavo_npy_array array;
     octavo_error_line error = {""};
@@ -184,6 +226,8 @@ int main(void) {
     tcase_add_loop_test(tests, refuses_headers, 0, (int)(sizeof refused / sizeof refused[0]));
     tcase_add_test(tests, refuses_broken_starts);
     tcase_add_test(tests, writes_what_it_reads);
+    tcase_add_test(tests, writes_into_a_pipe);
+    tcase_add_test(tests, writes_where_a_link_leads);
     tcase_add_test(tests, names_the_file_that_fails);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
