@@ -131,8 +131,8 @@ static octavo_attention_push make_push(const slice_recorder *recorder) {
 
 static octavo_gpu_range lse_range(const slice_recorder *recorder) {
     const octavo_attention_run *run = recorder->run;
-    octavo_gpu_range lse = {run->lse_buffer, run->lse_offset, run->lse_size};
-    return run->lse_buffer != VK_NULL_HANDLE ? lse : octavo_tensor_range(recorder->plan->cache->device, &run->output);
+    const octavo_tensor lse = {run->lse_buffer, run->lse_offset, run->lse_size, OCTAVO_F32, 0, 0};
+    return octavo_tensor_range(recorder->plan->cache->device, lse.buffer != VK_NULL_HANDLE ? &lse : &run->output);
 }
 
 /* Lists of unequal lengths: the longest of all heads start first, where the last to end would else be waited for. One
