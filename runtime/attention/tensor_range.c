@@ -46,7 +46,7 @@ octavo_status octavo_tensor_check(const octavo_device *device, const char *name,
     if (tensor->token_stride != 0u && before > (UINT64_MAX / 2u - row) / tensor->token_stride) before = UINT32_MAX;
     /* shaders read whole words */
     uint64_t needed = ((before * tensor->token_stride + row) * element + 3u) & ~UINT64_C(3);
-    if (before * tensor->token_stride + row > limit) {
+    if (before * tensor->token_stride + row > limit || needed > snapshot->max_storage_buffer_range) {
         return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT,
                                "%s: %llu tokens reach beyond the binding range of %llu bytes", name,
                                (unsigned long long)tokens, (unsigned long long)snapshot->max_storage_buffer_range);
