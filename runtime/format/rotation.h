@@ -31,8 +31,8 @@ void octavo_format_transform(uint32_t dim_padded, const float *matrix, const flo
 
 /* Row-major inverse transposed (queries) and inverse (reading back) of a row-major matrix, by Gauss-Jordan elimination
  * with partial pivoting in double; either output may be NULL. OCTAVO_INVALID_ARGUMENT: singular to working precision
- * (a pivot below 1e-10 of the largest element of its row at the start), or an element is not finite. Outputs are
- * written on success only. OCTAVO_OUT_OF_HOST_MEMORY. */
+ * (a pivot below 1e-10 of the largest element of its row at the start), or an element is not finite, of the matrix or
+ * of its inverse. Outputs are written on success only. OCTAVO_OUT_OF_HOST_MEMORY. */
 octavo_status octavo_format_invert(const octavo_base_host *host, uint32_t dim_padded, const float *matrix,
                                    float *inverse_transposed, float *inverse);
 

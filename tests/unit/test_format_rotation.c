@@ -138,6 +138,9 @@ START_TEST(matrices_are_inverted) {
     matrix[7] = NAN;
     ck_assert_int_eq(octavo_format_invert(&host, 32u, matrix, NULL, inverse), OCTAVO_INVALID_ARGUMENT);
     memset(matrix, 0, sizeof matrix);
+    for (uint32_t i = 0; i < 32u; ++i) matrix[33u * i] = 1e-42f; /* 1e42 is no float */
+    ck_assert_int_eq(octavo_format_invert(&host, 32u, matrix, NULL, inverse), OCTAVO_INVALID_ARGUMENT);
+    memset(matrix, 0, sizeof matrix);
     ck_assert_int_eq(octavo_format_invert(&host, 32u, matrix, NULL, inverse), OCTAVO_INVALID_ARGUMENT);
     ck_assert(inverse[0] == 42.0f);
 }
