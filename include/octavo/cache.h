@@ -58,8 +58,8 @@ typedef struct octavo_cache_info {
 #define OCTAVO_CACHE_INFO_INIT { sizeof(octavo_cache_info), 1, 1, 128, 128, 3, 3, 0, 1, 1, VK_FALSE, 4, 0, 16, 0 }
 
 /* Allocates the pool, compiles and proves the append pipelines (submits under the queue lock and waits).
- * OCTAVO_UNSUPPORTED: the append kernels do not work on this device, or a codec record with transforms is larger than
- * it can bind. */
+ * OCTAVO_UNSUPPORTED: the append kernels do not work on this device, or the codec records of all layers, which with
+ * transforms are large, are together more than it can bind. */
 OCTAVO_API octavo_status octavo_cache_create(octavo_device *device, const octavo_cache_info *info, octavo_cache **cache);
 /* The GPU must be done with it. */
 OCTAVO_API void octavo_cache_destroy(octavo_cache *cache);

@@ -114,15 +114,21 @@ static octavo_status create_pool(octavo_cache *cache) {
 }
 
 static octavo_status create_records(octavo_cache *cache) {
+    const VkDeviceSize limit = octavo_gpu_snapshot(cache->device)->max_storage_buffer_range;
     uint64_t words = octavo_cache_key_transform_offset(cache);
     if (cache->info.transforms) words *= 1u + 2u * (uint64_t)cache->layout.key_dim_padded;
     size_t count = (size_t)cache->info.record_count * cache->info.layer_count;
     cache->record_bytes = (4u * words + 255u) & ~(VkDeviceSize)255u;
-    if (cache->record_bytes > octavo_gpu_snapshot(cache->device)->max_storage_buffer_range) {
+    if (cache->record_bytes > limit) {
         return octavo_gpu_fail(cache->device, OCTAVO_UNSUPPORTED,
                                "transforms: a codec record takes %llu bytes a layer, the device binds %llu",
-                               (unsigned long long)cache->record_bytes,
-                               (unsigned long long)octavo_gpu_snapshot(cache->device)->max_storage_buffer_range);
+                               (unsigned long long)cache->record_bytes, (unsigned long long)limit);
+    }
+    if (count * cache->record_bytes > limit) {
+        return octavo_gpu_fail(cache->device, OCTAVO_UNSUPPORTED,
+                               "record_count: %u codec records of %u layers take %llu bytes, the device binds %llu",
+                               cache->info.record_count, cache->info.layer_count,
+                               (unsigned long long)(count * cache->record_bytes), (unsigned long long)limit);
     }
     cache->codecs = octavo_gpu_allocate(cache->device, count * sizeof(octavo_layer_codec));
     if (cache->codecs == NULL) return OCTAVO_OUT_OF_HOST_MEMORY;
