@@ -45,9 +45,12 @@ static octavo_status check_attention_info(const octavo_device *device, const oct
 }
 
 octavo_status octavo_attention_create(const octavo_attention_info *info, octavo_attention **attention) {
-    if (info == NULL || attention == NULL) return OCTAVO_INVALID_ARGUMENT;
-    *attention = NULL;
-    if (info->struct_size != sizeof *info || info->cache == NULL) return OCTAVO_INVALID_ARGUMENT;
+    if (attention != NULL) *attention = NULL;
+    if (info == NULL || info->struct_size != sizeof *info || info->cache == NULL) return OCTAVO_INVALID_ARGUMENT;
+    if (attention == NULL) {
+        return octavo_gpu_fail(info->cache->device, OCTAVO_INVALID_ARGUMENT,
+                               "octavo_attention_create: attention is NULL");
+    }
     octavo_status status = check_attention_info(info->cache->device, info);
     return status == OCTAVO_SUCCESS ? octavo_attention_plan_create(info, attention) : status;
 }

@@ -45,10 +45,18 @@ octavo_status octavo_enumerate_devices(const octavo_device_create_info *info, ui
     return octavo_gpu_enumerate(info, count, descriptions);
 }
 
+/* Where a device goes; asked last, when the info that leads to the log is known to be good. */
+static octavo_status check_result(const octavo_host *host, octavo_device **device, const char *call) {
+    if (device) return OCTAVO_SUCCESS;
+    octavo_base_host base;
+    octavo_base_host_init(&base, host);
+    return octavo_base_fail(&base, OCTAVO_INVALID_ARGUMENT, "%s: device is NULL", call);
+}
+
 octavo_status octavo_device_create(const octavo_device_create_info *info, octavo_device **device) {
-    if (!device) return OCTAVO_INVALID_ARGUMENT;
-    *device = NULL;
+    if (device) *device = NULL;
     octavo_status status = check_create_info(info);
+    if (status == OCTAVO_SUCCESS) status = check_result(&info->host, device, "octavo_device_create");
     return status ? status : octavo_gpu_device_create(info, device);
 }
 
@@ -90,9 +98,9 @@ static octavo_status check_import_info(const octavo_device_import_info *info) {
 }
 
 octavo_status octavo_device_import(const octavo_device_import_info *info, octavo_device **device) {
-    if (!device) return OCTAVO_INVALID_ARGUMENT;
-    *device = NULL;
+    if (device) *device = NULL;
     octavo_status status = check_import_info(info);
+    if (status == OCTAVO_SUCCESS) status = check_result(&info->host, device, "octavo_device_import");
     return status ? status : octavo_gpu_device_import(info, device);
 }
 
@@ -187,7 +195,11 @@ void octavo_commands_destroy(octavo_commands *commands) {
 }
 
 octavo_status octavo_commands_begin(octavo_commands *commands, VkCommandBuffer *command_buffer) {
-    if (!commands || !command_buffer) return OCTAVO_INVALID_ARGUMENT;
+    if (!commands) return OCTAVO_INVALID_ARGUMENT;
+    if (!command_buffer) {
+        return octavo_gpu_fail(octavo_gpu_commands_device(commands), OCTAVO_INVALID_ARGUMENT,
+                               "octavo_commands_begin: command_buffer is NULL");
+    }
     return octavo_gpu_commands_begin(commands, command_buffer);
 }
 

@@ -69,6 +69,10 @@ void octavo_gpu_commands_destroy(octavo_commands *commands) {
     octavo_gpu_release(device, commands, sizeof *commands);
 }
 
+octavo_device *octavo_gpu_commands_device(const octavo_commands *commands) {
+    return commands->device;
+}
+
 octavo_status octavo_gpu_commands_begin(octavo_commands *commands, VkCommandBuffer *command_buffer) {
     octavo_device *device = commands->device;
     *command_buffer = VK_NULL_HANDLE;

@@ -103,6 +103,7 @@ void octavo_gpu_fill(octavo_device *device, VkCommandBuffer command_buffer, octa
 /* --- commands --- */
 octavo_status octavo_gpu_commands_create(octavo_device *device, octavo_commands **commands);
 void octavo_gpu_commands_destroy(octavo_commands *commands);
+octavo_device *octavo_gpu_commands_device(const octavo_commands *commands);
 octavo_status octavo_gpu_commands_begin(octavo_commands *commands, VkCommandBuffer *command_buffer);
 octavo_status octavo_gpu_commands_submit_and_wait(octavo_commands *commands, double *gpu_seconds);
 

@@ -100,6 +100,19 @@ CACHE_CASE(cache_recent, recent_tokens, 4097)
 CACHE_CASE(cache_slack, slack_tokens, UINT32_MAX)
 CACHE_CASE(cache_small_segments, segment_bytes, 256)
 
+/* In legal numbers, more than any device binds: 13 GB. */
+static octavo_status cache_many_records(setup *with) {
+    octavo_cache_info info = cache_info();
+    info.layer_count = 1024;
+    info.record_count = 256;
+    info.kv_head_count = 256;
+    info.key_dim = 32;
+    info.key_bits = info.value_bits = 2;
+    info.token_capacity = info.sequence_capacity = 1;
+    info.first_tokens = 0;
+    return create_cache(with, &info);
+}
+
 static octavo_status cache_no_info(setup *with) {
     return create_cache(with, NULL);
 }
@@ -284,6 +297,11 @@ PLAN_CASE(plan_softcap, softcap, -1.0f)
 PLAN_CASE(plan_empty_row, empty_row, (octavo_empty_row)9)
 PLAN_CASE(plan_variant, variant, "warp-specialised")
 
+static octavo_status plan_no_result(setup *with) {
+    octavo_attention_info info = plan_info(with);
+    return octavo_attention_create(&info, NULL);
+}
+
 static octavo_status record_run(setup *with, const octavo_attention_run *run) {
     gpu_fixture_begin(&with->gpu);
     return octavo_attention_record(with->plan, with->gpu.frame, with->gpu.command_buffer, run);
@@ -344,6 +362,9 @@ static octavo_status buffer_no_result(setup *with) {
 static octavo_status commands_no_result(setup *with) {
     return octavo_commands_create(with->gpu.device, NULL);
 }
+static octavo_status begin_no_result(setup *with) {
+    return octavo_commands_begin(with->gpu.commands, NULL);
+}
 static octavo_status frame_no_result(setup *with) {
     return octavo_frame_create(with->gpu.device, 0, NULL);
 }
@@ -386,6 +407,13 @@ static octavo_status device_no_loader(setup *with) {
     info.host.log_user = &with->gpu.log;
     return octavo_device_create(&info, &device);
 }
+static octavo_status device_no_result(setup *with) {
+    octavo_device_create_info info = OCTAVO_DEVICE_CREATE_INFO_INIT;
+    info.host.log = test_log_line;
+    info.host.log_user = &with->gpu.log;
+    info.get_instance_proc_addr = test_vulkan_loader();
+    return octavo_device_create(&info, NULL);
+}
 static octavo_status import_nothing(setup *with) {
     octavo_device_import_info info = OCTAVO_DEVICE_IMPORT_INFO_INIT;
     octavo_device *device = NULL;
@@ -422,6 +450,7 @@ static const bad_call bad_calls[] = {
     {cache_recent, OCTAVO_INVALID_ARGUMENT, "recent_tokens"},
     {cache_slack, OCTAVO_INVALID_ARGUMENT, "slack_tokens"},
     {cache_small_segments, OCTAVO_INVALID_ARGUMENT, "segment_bytes"},
+    {cache_many_records, OCTAVO_UNSUPPORTED, "record_count"},
     {cache_no_info, OCTAVO_INVALID_ARGUMENT, "info"},
     {cache_no_result, OCTAVO_INVALID_ARGUMENT, "cache"},
     {codec_record, OCTAVO_INVALID_ARGUMENT, "record"},
@@ -470,6 +499,7 @@ static const bad_call bad_calls[] = {
     {plan_scale, OCTAVO_INVALID_ARGUMENT, "scale"},
     {plan_softcap, OCTAVO_INVALID_ARGUMENT, "softcap"},
     {plan_empty_row, OCTAVO_INVALID_ARGUMENT, "empty_row"},
+    {plan_no_result, OCTAVO_INVALID_ARGUMENT, "attention is NULL"},
     {plan_variant, OCTAVO_INVALID_ARGUMENT, "warp-specialised"},
     {run_struct_size, OCTAVO_INVALID_ARGUMENT, "struct_size"},
     {run_layer, OCTAVO_INVALID_ARGUMENT, "layer"},
@@ -493,11 +523,13 @@ static const bad_call bad_calls[] = {
     {buffer_write_null, OCTAVO_INVALID_ARGUMENT, "data"},
     {buffer_no_result, OCTAVO_INVALID_ARGUMENT, "buffer"},
     {commands_no_result, OCTAVO_INVALID_ARGUMENT, "commands"},
+    {begin_no_result, OCTAVO_INVALID_ARGUMENT, "command_buffer"},
     {frame_no_result, OCTAVO_INVALID_ARGUMENT, "frame"},
     {fork_no_result, OCTAVO_INVALID_ARGUMENT, "sequence"},
     {submit_nothing, OCTAVO_INVALID_STATE, "begin"},
     {device_index, OCTAVO_NO_DEVICE, "1000"},
     {device_no_loader, OCTAVO_INVALID_ARGUMENT, "get_instance_proc_addr"},
+    {device_no_result, OCTAVO_INVALID_ARGUMENT, "device is NULL"},
     {import_nothing, OCTAVO_INVALID_ARGUMENT, "instance"},
 };
 
