@@ -1,7 +1,9 @@
-/* octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP [--variant NAME]] [--matrix] [MODULE...]
+/* octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--part INDEX/COUNT] [--values CHIP [--variant NAME]]
+ *                      [--matrix] [MODULE...]
  *
  * Compiles compute shaders with one device's own compiler and prints a line of tab-separated values for each. Without
- * MODULE (see fleet_list.h for its spelling) it compiles what the library would run on this device.
+ * MODULE (see fleet_list.h for its spelling) it compiles what the library would run on this device; with --part, of the
+ * shapes each COUNTth from the INDEXth on, counted from 0.
  * With --values it prints instead, as JSON, how many instructions the chosen decode walks take for each cached value,
  * or those of a variant. With --matrix it compiles the walks of prefill with matrix units, and fails also where the
  * assembly of one has no instruction of them; a device without such walks ends it with 4. A job's number goes to stderr
@@ -101,10 +103,21 @@ static bool parse_number(const char *text, uint32_t *number) {
     return end != text && *end == '\0' && value < MAX_JOBS;
 }
 
+static bool parse_part(const char *text, fleet_part *part) {
+    unsigned index, count;
+    char rest;
+    if (sscanf(text, "%u/%u%c", &index, &count, &rest) != 2 || index >= count) {
+        return false;
+    }
+    *part = (fleet_part){index, count};
+    return true;
+}
+
 int main(int argc, char **argv) {
     static const struct option options[] = {{"device", required_argument, NULL, 'd'},
                                             {"from", required_argument, NULL, 'f'},
                                             {"list", no_argument, NULL, 'l'},
+                                            {"part", required_argument, NULL, 'p'},
                                             {"values", required_argument, NULL, 'v'},
                                             {"matrix", no_argument, NULL, 'm'},
                                             {"variant", required_argument, NULL, 'V'},
@@ -112,7 +125,8 @@ int main(int argc, char **argv) {
     uint32_t index = 0, from = 0;
     bool list = false, matrix = false, understood = true;
     const char *chip = NULL, *variant = NULL;
-    for (int option; (option = getopt_long(argc, argv, "d:f:lmv:", options, NULL)) != -1;) {
+    fleet_part part = {0, 1};
+    for (int option; (option = getopt_long(argc, argv, "d:f:lmp:v:", options, NULL)) != -1;) {
         switch (option) {
         case 'd':
             understood = understood && parse_number(optarg, &index);
@@ -125,6 +139,9 @@ int main(int argc, char **argv) {
             break;
         case 'm':
             matrix = true;
+            break;
+        case 'p':
+            understood = understood && parse_part(optarg, &part);
             break;
         case 'v':
             chip = optarg;
@@ -140,8 +157,8 @@ int main(int argc, char **argv) {
     fleet_job *jobs = calloc(MAX_JOBS, sizeof *jobs);
     if (!understood || argument_count > MAX_JOBS || !jobs) {
         fprintf(stderr,
-                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--values CHIP [--variant NAME]] "
-                "[--matrix] [FILE.spv[,OPTION...]...]\n");
+                "usage: octavo_fleet_compile [--device INDEX] [--from JOB] [--list] [--part INDEX/COUNT] "
+                "[--values CHIP [--variant NAME]] [--matrix] [FILE.spv[,OPTION...]...]\n");
         free(jobs);
         return 2;
     }
@@ -160,7 +177,7 @@ int main(int argc, char **argv) {
     if (argument_count == 0) {
         count = chip     ? fleet_value_jobs(&device, variant, jobs, MAX_JOBS)
                 : matrix ? fleet_matrix_jobs(&device, jobs, MAX_JOBS)
-                         : fleet_jobs(&device, jobs, MAX_JOBS);
+                         : fleet_jobs(&device, part, jobs, MAX_JOBS);
         if (matrix && count == 0) {
             fprintf(stderr, "the device has no walk with matrix units\n");
             status = 4;

@@ -3,11 +3,13 @@
 # and ends with "N passed, N failed, N skipped", counting compiled modules; skipped are modules that a device lacks a
 # feature for, or that have no answer when its FLEET_LIMIT seconds are over. gate: Debian 13's drivers, exit 1 when a
 # module fails to compile or the last rung of a chosen one spills. report: sid's, never fails. Device names alone: those
-# of sid. FLEET_ARM64 names an arm64 build of the program for the devices that need one. Tables and logs go to
-# FLEET_OUTPUT (default build/fleet), one .tsv a device.
+# of sid. A device+INDEX/COUNT takes only that part of the shapes (--part of the program): Turing and Ampere share
+# them out, since NVK gave each module that both compile the same registers and spills on either. FLEET_ARM64 names
+# an arm64 build of the program for the devices that need one. Tables and logs go to FLEET_OUTPUT (default build/fleet),
+# one .tsv a device.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-gate_devices='nv:162 nv:172 sws intel:dg2 lvp:256 amd:navi31 amd:polaris10' # the longest first: none is left alone
+gate_devices='sws nv:172+0/2 nv:162+1/2 intel:dg2 lvp:256 amd:navi31 amd:polaris10' # the longest first: none is left alone
 report_devices='adreno:630 adreno:660 adreno:740 adreno:830 mali:7212 mali:a867 apple:13 nv:192 nv:1b2 nv:132 v3d pvr
 amd:gfx1201 amd:strix1 amd:navi21 amd:navi10 amd:vega10 intel:bmg intel:tgl intel:skl intel:ptl mali:ac74 lvp:256'
 
@@ -15,6 +17,12 @@ amd:gfx1201 amd:strix1 amd:navi21 amd:navi10 amd:vega10 intel:bmg intel:tgl inte
 if [ "${1:-}" = one ]; then
     suite=$2 device=$3
     shift 3
+    case $device in
+    *+*)
+        set -- "$@" --part "${device#*+}"
+        device=${device%+*}
+        ;;
+    esac
     case $device in
     mali:* | v3d | pvr | lvp64*)
         [ -n "${FLEET_ARM64:-}" ] || { echo "$device: needs an arm64 program: left out"; exit 0; }
@@ -75,7 +83,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
     esac
     shift
 done
-[ $# -ge 2 ] && [ -n "$devices" ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] && [ -n "$devices" ] || { sed -n '2,9s/^# //p' "$0" >&2; exit 2; }
 shift
 FLEET_OUTPUT=${FLEET_OUTPUT:-build/fleet}
 FLEET_LIMIT=${FLEET_LIMIT:-300} # seconds for one device

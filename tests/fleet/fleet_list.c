@@ -192,14 +192,14 @@ static const struct {
     {128, 128, 16, 16, 8, DECODE | PREFILL | MATRIX},
 };
 
-size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity) {
+size_t fleet_jobs(const fleet_device *device, fleet_part part, fleet_job *jobs, size_t capacity) {
     octavo_device_snapshot snapshot;
     octavo_device_plan plan;
     if (!plan_device(device, &snapshot, &plan)) {
         return 0;
     }
     job_list list = {.jobs = jobs, .capacity = capacity, .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = part.index; i < sizeof cases / sizeof cases[0]; i += part.count) {
         octavo_packed_layout layout = octavo_packed_layout_make(1, 8, cases[i].key_dim, cases[i].value_dim,
                                                                 cases[i].key_bits, cases[i].value_bits);
         char name[64];

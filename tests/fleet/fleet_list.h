@@ -35,9 +35,14 @@ typedef struct fleet_job {
     uint32_t trip_lanes, trip_values;
 } fleet_job;
 
+/* Of the shapes each `count`th from the `index`th on: for chips that one compiler compiles for alike. {0, 1}: all. */
+typedef struct fleet_part {
+    unsigned index, count;
+} fleet_part;
+
 /* Writes at most `capacity` jobs: every variant that the library holds able to run on `device`. Returns how many there
  * are, which may exceed `capacity`. */
-size_t fleet_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
+size_t fleet_jobs(const fleet_device *device, fleet_part part, fleet_job *jobs, size_t capacity);
 
 /* Only walks at 3 bits and 128 channels, with one and with four query heads for each KV head: what instructions for
  * each value are counted of. variant: its name; NULL: what is chosen for decoding. */
