@@ -55,8 +55,8 @@ stage_packages() { one install_packages "$octavo_build_tools $octavo_test_tools"
 stage_build_dev() { one configure_and_build dev build/dev; }
 stage_unit() { run_ctest build/dev none -LE 'gpu|install|fleet'; }
 # test_bench is of the tool, not of the kernels, and most of its time is what the tool measures: it runs once, its cases
-# shared out among validation, which has least to do, and asan. What lavapipe compiled at 256 bits is there for the stages
-# of that width that follow.
+# shared out among validation, which has least to do and takes the one that tunes, and asan. What lavapipe compiled at 256
+# bits is there for the stages of that width that follow.
 stage_gpu_lvp_128() { run_ctest build/dev lvp:128 -L gpu -E '^test_bench'; }
 stage_gpu_lvp_256() { run_ctest build/dev lvp:256 -L gpu -E '^test_bench'; }
 stage_gpu_lvp_512() { run_ctest build/dev lvp:512 -L gpu -E '^test_bench'; }
@@ -67,7 +67,7 @@ stage_install() { run_ctest build/dev lvp:256 -L install; }
 stage_validation() {
     OCTAVO_TEST_VALIDATION=1 # the tests load the layer themselves: by VK_INSTANCE_LAYERS the loader would speak too
     export OCTAVO_TEST_VALIDATION
-    run_ctest build/dev lvp:256 -L gpu -E '^test_bench_tuned$'
+    run_ctest build/dev lvp:256 -L gpu -E '^test_bench_rows$'
 }
 
 # at_once FUNCTION ARGUMENT...: calls the function with each argument, as many at once as there are processors
@@ -176,7 +176,7 @@ stage_build_tsan() { one configure_and_build tsan build/tsan; }
 stage_asan() {
     LSAN_OPTIONS=suppressions=$PWD/tests/leak_suppressions.txt
     export LSAN_OPTIONS
-    run_ctest build/asan lvp:256 -LE 'install|fleet' -E '^test_bench_rows$'
+    run_ctest build/asan lvp:256 -LE 'install|fleet' -E '^test_bench_tuned$'
 }
 # The software drivers are not instrumented. Left out: pure functions on one thread, most of the time of the others.
 stage_tsan() {
