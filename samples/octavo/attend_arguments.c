@@ -209,5 +209,10 @@ octavo_arguments_state octavo_attend_arguments_parse(int argc, char **argv, octa
         (void)octavo_error_line_set(error, "%s FILE.npy is missing", missing);
         return OCTAVO_ARGUMENTS_BAD;
     }
+    if (arguments->output_path != NULL && arguments->lse_path != NULL &&
+        strcmp(arguments->output_path, arguments->lse_path) == 0) {
+        (void)octavo_error_line_set(error, "--lse: '%.64s' is the file of --out", arguments->lse_path);
+        return OCTAVO_ARGUMENTS_BAD;
+    }
     return OCTAVO_ARGUMENTS_GOOD;
 }

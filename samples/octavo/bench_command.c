@@ -199,11 +199,10 @@ static bool write_result(const octavo_bench_options *options, const octavo_bench
                                                               : octavo_bench_result_markdown(result);
     if (text == NULL) return octavo_error_line_set(error, "no memory for the results");
     bool written = true;
-    if (options->out != NULL)
-        written = octavo_whole_file_write(options->out, text, strlen(text), NULL, 0, error);
-    else
-        (void)fputs(text, stdout);
-    if (options->out == NULL && options->format == OCTAVO_BENCH_FORMAT_JSON) (void)fputs("\n", stdout);
+    if (options->out != NULL) written = octavo_whole_file_write(options->out, text, strlen(text), NULL, 0, error);
+    /* what was measured for hours is not lost with a disk that became full */
+    if (options->out == NULL || !written) (void)fputs(text, stdout);
+    if ((options->out == NULL || !written) && options->format == OCTAVO_BENCH_FORMAT_JSON) (void)fputs("\n", stdout);
     free(text);
     return written;
 }
@@ -212,6 +211,8 @@ static octavo_exit run_bench(const octavo_bench_options *options, octavo_bench_c
                              octavo_bench_result *result, octavo_error_line *error) {
     octavo_vulkan_host host;
     octavo_device *device = NULL;
+    if (options->out != NULL && !octavo_whole_file_can_write(options->out, error))
+        return octavo_command_fail("bench", OCTAVO_EXIT_USAGE, error);
     if (!octavo_vulkan_host_start(&host, options->verbose, error) ||
         !octavo_vulkan_host_open(&host, options->device, &device, error))
         return octavo_command_fail("bench", OCTAVO_EXIT_NO_DEVICE, error);

@@ -361,6 +361,7 @@ static bool finish(int argc, char **argv, bool compare, bool format_given, octav
     if (options->tune && (options->tuning != NULL || options->workgroups > 0 || format_given))
         return octavo_error_line_set(error, "--tune: excludes --tuning, --workgroups and --format");
     const char *ending = options->out != NULL && !options->tune ? strrchr(options->out, '.') : NULL;
+    if (ending != NULL && strchr(ending, '/') != NULL) ending = NULL; /* of a folder, as in ../result */
     if (ending != NULL && !format_given && !take_format("--out", ending + 1, &options->format, error)) return false;
     set_defaults(options);
     return true;

@@ -64,12 +64,18 @@ static char *followed(const char *path) {
     return lstat(path, &status) == 0 && S_ISLNK(status.st_mode) ? realpath(path, NULL) : NULL;
 }
 
-static bool write_renamed(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,
-                          octavo_error_line *error) {
+/* Allocated with malloc. */
+static char *temporary_of(const char *path) {
     size_t capacity = strlen(path) + 40;
     char *temporary = malloc(capacity);
+    if (temporary != NULL) (void)snprintf(temporary, capacity, "%s.%ld.temporary", path, (long)getpid());
+    return temporary;
+}
+
+static bool write_renamed(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,
+                          octavo_error_line *error) {
+    char *temporary = temporary_of(path);
     if (temporary == NULL) return octavo_error_line_set(error, "%s: no memory for a temporary name", path);
-    (void)snprintf(temporary, capacity, "%s.%ld.temporary", path, (long)getpid());
     bool written = write_stream(temporary, head, head_size, body, body_size) && rename(temporary, path) == 0;
     if (!written) {
         (void)octavo_error_line_set(error, "%s: could not be written: %s", path, strerror(errno));
@@ -77,6 +83,22 @@ static bool write_renamed(const char *path, const void *head, size_t head_size, 
     }
     free(temporary);
     return written;
+}
+
+bool octavo_whole_file_can_write(const char *path, octavo_error_line *error) {
+    if (is_written_through(path)) return true;
+    char *target = followed(path);
+    char *temporary = temporary_of(target != NULL ? target : path);
+    struct stat status;
+    bool can = temporary != NULL && write_stream(temporary, NULL, 0, NULL, 0) && remove(temporary) == 0;
+    if (can && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+        can = false;
+    }
+    if (!can) (void)octavo_error_line_set(error, "%s: cannot be written: %s", path, strerror(errno));
+    free(temporary);
+    free(target);
+    return can;
 }
 
 bool octavo_whole_file_write(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,

@@ -16,4 +16,7 @@ bool octavo_whole_file_read(const char *path, uint64_t limit, uint8_t **bytes, s
 bool octavo_whole_file_write(const char *path, const void *head, size_t head_size, const void *body, size_t body_size,
                              octavo_error_line *error);
 
+/* Whether it could be written now, asked before what takes long; leaves nothing behind. */
+bool octavo_whole_file_can_write(const char *path, octavo_error_line *error);
+
 #endif
