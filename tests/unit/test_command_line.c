@@ -78,6 +78,7 @@ static const struct {
     {"attend --dtype int8", "--dtype"},
     {"attend --variant fastest", "--variant"},
     {"attend --q", "requires an argument"},
+    {"attend --q a.npy --k a.npy --v a.npy --out o.npy --lse o.npy", "--lse: 'o.npy' is the file of --out"},
     {"attend stray", "'stray' is not an option"},
     {"selftest --random many", "--random"},
     {"selftest --seed -1", "--seed"},
@@ -104,6 +105,9 @@ static const struct {
     {"bench --rounds 2", "--rounds"},
     {"bench --format xml", "--format: 'xml'"},
     {"bench --out result.xml", "--out: 'xml'"},
+    {"bench --out no/such/result.json", "no/such/result.json: cannot be written"}, /* before it measures */
+    {"bench --format md --out .", ".: cannot be written"},
+    {"bench --out ./no/such/result", "cannot be written"},
     {"bench --compare one.json", "two files, here are 1"},
     {"bench --compare no-such.json no-such-either.json", "no-such.json"},
     {"bench stray", "'stray' is not an option"},
@@ -302,6 +306,9 @@ START_TEST(selftest_as_json) {
     ck_assert_double_eq_tol(number(object, "failed"), 0, 0.1);
     (void)number(object, "worst");
     cJSON_Delete(object);
+    run_on_device("selftest --no-fixed 2>&1", &result); /* a pass of nothing is none */
+    ck_assert_int_eq(result.code, 1);
+    ck_assert_ptr_nonnull(strstr(result.text, "nothing was tested"));
 }
 END_TEST
 
