@@ -348,6 +348,18 @@ static octavo_status read_packed_nowhere(setup *with) {
     return octavo_cache_read_packed(with->cache, with->full, 0, 0, 1, NULL);
 }
 
+#define CALL_CASE(name, call)                                                                                          \
+    static octavo_status name(setup *with) {                                                                           \
+        return call;                                                                                                   \
+    }
+CALL_CASE(buffer_no_result, octavo_buffer_create(with->gpu.device, 16, OCTAVO_BUFFER_HOST, NULL))
+CALL_CASE(commands_no_result, octavo_commands_create(with->gpu.device, NULL))
+CALL_CASE(begin_no_result, octavo_commands_begin(with->gpu.commands, NULL))
+CALL_CASE(frame_no_result, octavo_frame_create(with->gpu.device, 0, NULL))
+CALL_CASE(fork_no_result, octavo_sequence_fork(with->cache, with->full, NULL))
+CALL_CASE(buffer_write_beyond, octavo_buffer_write(with->buffer, 65536, 1, with->rows))
+CALL_CASE(buffer_read_overflow, octavo_buffer_read(with->buffer, UINT64_MAX, 2, with->rows))
+CALL_CASE(buffer_write_null, octavo_buffer_write(with->buffer, 0, 4, NULL))
 static octavo_status buffer_empty(setup *with) {
     octavo_buffer *buffer = NULL;
     return octavo_buffer_create(with->gpu.device, 0, OCTAVO_BUFFER_DEVICE, &buffer);
@@ -356,33 +368,9 @@ static octavo_status buffer_huge(setup *with) {
     octavo_buffer *buffer = NULL;
     return octavo_buffer_create(with->gpu.device, UINT64_MAX, OCTAVO_BUFFER_HOST, &buffer);
 }
-static octavo_status buffer_no_result(setup *with) {
-    return octavo_buffer_create(with->gpu.device, 16, OCTAVO_BUFFER_HOST, NULL);
-}
-static octavo_status commands_no_result(setup *with) {
-    return octavo_commands_create(with->gpu.device, NULL);
-}
-static octavo_status begin_no_result(setup *with) {
-    return octavo_commands_begin(with->gpu.commands, NULL);
-}
-static octavo_status frame_no_result(setup *with) {
-    return octavo_frame_create(with->gpu.device, 0, NULL);
-}
-static octavo_status fork_no_result(setup *with) {
-    return octavo_sequence_fork(with->cache, with->full, NULL);
-}
 static octavo_status buffer_kind(setup *with) {
     octavo_buffer *buffer = NULL;
     return octavo_buffer_create(with->gpu.device, 16, (octavo_buffer_kind)2, &buffer);
-}
-static octavo_status buffer_write_beyond(setup *with) {
-    return octavo_buffer_write(with->buffer, 65536, 1, with->rows);
-}
-static octavo_status buffer_read_overflow(setup *with) {
-    return octavo_buffer_read(with->buffer, UINT64_MAX, 2, with->rows);
-}
-static octavo_status buffer_write_null(setup *with) {
-    return octavo_buffer_write(with->buffer, 0, 4, NULL);
 }
 static octavo_status submit_nothing(setup *with) {
     octavo_commands *commands = NULL;
