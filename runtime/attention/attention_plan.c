@@ -142,7 +142,7 @@ static octavo_status climb_down(const octavo_attention_info *info, const octavo_
         smaller->spills = spills(cache->device, smaller->pipelines.walk);
         if (!smaller->spills) break;
     }
-    if (rung == 0u && status != OCTAVO_SUCCESS) {
+    if (rung == 0u && status == OCTAVO_UNSUPPORTED) {
         return octavo_gpu_fail(cache->device, status, "variant %s: the device's limits are too small for this shape",
                                variant->name);
     }

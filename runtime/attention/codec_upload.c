@@ -55,7 +55,8 @@ static octavo_status draft_transform(octavo_cache *cache, const float *transform
             return octavo_gpu_fail(cache->device, status,
                                    "key_transform: the matrix of head %u is singular or not finite", head);
         }
-        if (status != OCTAVO_SUCCESS) return status;
+        if (status != OCTAVO_SUCCESS)
+            return octavo_gpu_fail(cache->device, status, "no host memory to invert the matrix of head %u", head);
     }
     return OCTAVO_SUCCESS;
 }
