@@ -22,11 +22,11 @@ static const octavo_report_row *find(const octavo_report_file *file, const char 
     return NULL;
 }
 
-/* Names come from files: one line, no cell. */
+/* Names come from files: one line, no cell, no element of HTML. */
 static void print_text(const char *text) {
     for (; *text != '\0'; text++) {
         unsigned char byte = (unsigned char)*text;
-        (void)putchar(byte < 0x20 || byte > 0x7e || byte == '|' ? '?' : byte);
+        (void)putchar(byte < 0x20 || byte > 0x7e || byte == '|' || byte == '<' ? '?' : byte);
     }
 }
 
