@@ -91,11 +91,13 @@ static bool count_tokens(generate_run *run, uint32_t *context_length) {
     octavo_tokenizer_encode_options encode = {.begin = true, .parse_special = generation->parse_special};
     bool encoded = octavo_tokenizer_encode(run->tokenizer, generation->prompt, generation->prompt_length, encode,
                                            &tokens, &run->error);
-    uint64_t total = (uint64_t)tokens.count + generation->token_limit + 1;
+    uint64_t prompt = tokens.count, total = prompt + generation->token_limit + 1;
     octavo_token_list_release(&tokens);
     uint32_t most = octavo_language_model_configuration(run->model)->context_length;
     *context_length = total < most ? (uint32_t)total : most;
-    return encoded;
+    if (!encoded || total <= (uint64_t)most + 2) return encoded; /* the last token is not read again */
+    return octavo_generate_fail(&run->error, "%llu prompt tokens and %u to generate exceed the model's context of %u",
+                                (unsigned long long)prompt, (unsigned)generation->token_limit, (unsigned)most);
 }
 
 /* --- attention ---------------------------------------------------------------------------------------------------- */

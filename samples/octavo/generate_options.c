@@ -92,6 +92,11 @@ static bool parse_float(const char *name, const char *text, double maximum, floa
     return true;
 }
 
+static bool parse_top_p(const char *text, float *top_p, octavo_error_line *error) {
+    if (!parse_float("--top-p", text, 1, top_p, error)) return false;
+    return *top_p > 0 || octavo_error_line_set(error, "--top-p: '%.32s' leaves no token to sample", text);
+}
+
 static bool parse_variant(const char *text, octavo_generate_options *options, octavo_error_line *error) {
     const char *name;
     for (uint32_t i = 0; (name = octavo_attention_variant_name(i)) != NULL; i++) {
@@ -118,7 +123,7 @@ static bool take_number(int option, const char *text, octavo_generate_options *o
     case OPTION_TOP_K:
         return parse_count("--top-k", text, 0, UINT32_MAX, &generation->sampling.top_k, error);
     case OPTION_TOP_P:
-        return parse_float("--top-p", text, 1, &generation->sampling.top_p, error);
+        return parse_top_p(text, &generation->sampling.top_p, error);
     case OPTION_SEED:
         return octavo_number_parse("--seed", text, 0, UINT64_MAX, &generation->sampling.seed, error);
     case OPTION_PASS:

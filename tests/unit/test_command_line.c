@@ -87,6 +87,8 @@ static const struct {
     {"generate --tokens x", "--tokens"},
     {"generate --temperature hot", "--temperature"},
     {"generate --kv 1", "--kv"},
+    {"generate --top-p 0", "--top-p"},
+    {"generate --reference --tokens 5000", "exceed the model's context"},
     {"generate --prompt a --prompt-file b", "exclude"},
     {"generate --model no-such.gguf", "no-such.gguf"},
     {"generate --model /dev/null", "/dev/null"},
