@@ -44,7 +44,7 @@ typedef struct octavo_cache_info {
     uint32_t kv_head_count;      /* 1 .. 256 */
     uint32_t key_dim, value_dim; /* channels of a head, 32 .. 256 each */
     uint32_t key_bits, value_bits; /* 2, 3, 4, or 16 for f16 */
-    uint64_t token_capacity;     /* tokens of all sequences together, for each layer, at least 1; rounded up to whole
+    uint64_t token_capacity;     /* tokens of all sequences together, for each layer, 1 .. 2^36; rounded up to whole
                                     pages. A sequence takes whole pages; those of its windows come on top */
     uint32_t sequence_capacity;  /* 1 .. 65536 */
     uint32_t record_count;       /* codec records, 1 .. 256 */
