@@ -145,10 +145,14 @@ static bool stopped(void) {
     return interrupted != 0;
 }
 
-static bool write_rows(const octavo_bench_options *options, const char *rows, octavo_error_line *error) {
-    if (options->out != NULL) return octavo_whole_file_write(options->out, rows, strlen(rows), NULL, 0, error);
-    (void)fputs(rows, stdout);
-    return true;
+/* To --out. Without it to stdout, and also where it fails: what was measured for hours is not lost with a disk that
+ * became full. */
+static bool write_text(const octavo_bench_options *options, const char *text, octavo_error_line *error) {
+    bool written = options->out == NULL || octavo_whole_file_write(options->out, text, strlen(text), NULL, 0, error);
+    if (written && options->out != NULL) return true;
+    (void)fputs(text, stdout);
+    if (text[0] != '\0' && text[strlen(text) - 1] != '\n') (void)fputs("\n", stdout);
+    return written;
 }
 
 static bool tune_cases(octavo_bench_session *session, const octavo_bench_options *options, octavo_bench_case *cases,
@@ -160,7 +164,7 @@ static bool tune_cases(octavo_bench_session *session, const octavo_bench_options
     char *rows = NULL;
     session->times_only = true;
     if (!octavo_bench_tune(&job, &rows, &result->complete)) return octavo_error_line_set(error, "no memory for rows");
-    bool written = write_rows(options, rows, error);
+    bool written = write_text(options, rows, error);
     free(rows);
     return written;
 }
@@ -198,11 +202,7 @@ static bool write_result(const octavo_bench_options *options, const octavo_bench
                  : options->format == OCTAVO_BENCH_FORMAT_CSV ? octavo_bench_result_csv(result)
                                                               : octavo_bench_result_markdown(result);
     if (text == NULL) return octavo_error_line_set(error, "no memory for the results");
-    bool written = true;
-    if (options->out != NULL) written = octavo_whole_file_write(options->out, text, strlen(text), NULL, 0, error);
-    /* what was measured for hours is not lost with a disk that became full */
-    if (options->out == NULL || !written) (void)fputs(text, stdout);
-    if ((options->out == NULL || !written) && options->format == OCTAVO_BENCH_FORMAT_JSON) (void)fputs("\n", stdout);
+    bool written = write_text(options, text, error);
     free(text);
     return written;
 }
