@@ -160,7 +160,7 @@ void place_edges() {
     }
 }
 
-// Once the edges are placed, for all rows.
+// Once the edges are placed and all lanes see them, for all rows.
 void find_step_bins() {
     [[unroll]] for (uint n = 0u; n < OWN_STEPS; ++n) {
         const uint width = step_width(n * ROW_LANES + own);

@@ -162,8 +162,10 @@ octavo_status octavo_format_invert(const octavo_base_host *host, uint32_t dim_pa
         if (!eliminate(work, row_scale, n, column, order)) status = OCTAVO_INVALID_ARGUMENT;
     }
     /* of tiny numbers: an inverse that f32 does not hold */
-    for (size_t i = 0; i < (size_t)n * n && status == OCTAVO_SUCCESS; ++i) {
-        if (!(fabs(work[i / n * width + n + i % n]) <= (double)FLT_MAX)) status = OCTAVO_INVALID_ARGUMENT;
+    for (uint32_t i = 0; i < n && status == OCTAVO_SUCCESS; ++i) {
+        for (uint32_t j = 0; j < n; ++j) {
+            if (!(fabs(work[i * width + n + j]) <= (double)FLT_MAX)) status = OCTAVO_INVALID_ARGUMENT;
+        }
     }
     for (uint32_t i = 0; i < n && status == OCTAVO_SUCCESS; ++i) {
         for (uint32_t j = 0; j < n; ++j) {

@@ -360,6 +360,7 @@ CALL_CASE(fork_no_result, octavo_sequence_fork(with->cache, with->full, NULL))
 CALL_CASE(buffer_write_beyond, octavo_buffer_write(with->buffer, 65536, 1, with->rows))
 CALL_CASE(buffer_read_overflow, octavo_buffer_read(with->buffer, UINT64_MAX, 2, with->rows))
 CALL_CASE(buffer_write_null, octavo_buffer_write(with->buffer, 0, 4, NULL))
+
 static octavo_status buffer_empty(setup *with) {
     octavo_buffer *buffer = NULL;
     return octavo_buffer_create(with->gpu.device, 0, OCTAVO_BUFFER_DEVICE, &buffer);

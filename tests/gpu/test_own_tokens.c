@@ -20,8 +20,7 @@
     { VK_TRUE, 0, 0, 0 }
 
 /* In one dispatch or in three, where a variant has a choice. */
-static const char *const forms[] = {"dispatches=1", "dispatches=3"};
-#define FORM_COUNT 2u
+static const char *const forms[VARIANT_FORMS] = {"dispatches=1", "dispatches=3"};
 
 static bool is_for_prefill(const char *variant) {
     return strncmp(variant, "prefill", 7) == 0;
@@ -158,7 +157,7 @@ static void cases_agree_with_the_oracle(gpu_fixture *fixture, uint32_t key_bits,
         if (octavo_attention_variant_refusal(fixture->device, v, phase) != NULL) continue;
         for (size_t i = 0; i < CASE_COUNT; i++) {
             if (cases[i].key_bits != key_bits || cases[i].value_bits != value_bits) continue;
-            for (size_t form = 0; form < FORM_COUNT; form++)
+            for (size_t form = 0; form < VARIANT_FORMS; form++)
                 if (has_form(variant, form, key_bits)) agrees_with_the_oracle(fixture, i, variant, forms[form]);
         }
     }
