@@ -2,6 +2,7 @@
 
 #include "mask_spec.h"
 #include "number_text.h"
+#include "tensor_type.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -106,7 +107,6 @@ static bool parse_scale(const char *text, octavo_problem *settings, octavo_error
 static bool parse_setting(int option, const char *text, octavo_problem *settings, octavo_error_line *error) {
     static const char *const phases[] = {"auto", "prefill", "decode", NULL};
     static const char *const empty_rows[] = {"zero", "all", "uniform", NULL};
-    static const char *const types[] = {"f32", "f16", "bf16", NULL};
     uint32_t choice = 0;
     switch (option) {
     case OPTION_KV:
@@ -137,8 +137,9 @@ static bool parse_setting(int option, const char *text, octavo_problem *settings
         settings->own_tokens = true;
         return true;
     case OPTION_DTYPE:
-        if (!parse_choice("--dtype", text, types, &choice, error)) return false;
-        settings->query_type = settings->key_type = settings->value_type = (octavo_type)choice;
+        if (!octavo_tensor_type_named(text, &settings->query_type))
+            return octavo_error_line_set(error, "--dtype: '%.32s' is not one of f32, f16, bf16", text);
+        settings->key_type = settings->value_type = settings->query_type;
         return true;
     default:
         return octavo_error_line_set(error, "unknown option");

@@ -1,6 +1,7 @@
 #include "attention_problem.h"
 
 #include "mask_spec.h"
+#include "tensor_type.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,10 +98,6 @@ static void append_sequences(text_line *line, const octavo_problem *problem) {
     append(line, problem->sequence_count > 8 ? " ..]" : "]");
 }
 
-static const char *type_name(octavo_type type) {
-    return type == OCTAVO_F32 ? "f32" : type == OCTAVO_F16 ? "f16" : "bf16";
-}
-
 void octavo_problem_describe(const octavo_problem *problem, char *text, size_t capacity) {
     static const char *const phases[3] = {"auto", "prefill", "decode"};
     static const char *const empty_rows[3] = {"zero", "all", "uniform"};
@@ -112,8 +109,9 @@ void octavo_problem_describe(const octavo_problem *problem, char *text, size_t c
     append(&line, " heads %u/%u d %u/%u kv %s mask %s phase %s", (unsigned)problem->query_head_count,
            (unsigned)problem->kv_head_count, (unsigned)problem->key_dim, (unsigned)problem->value_dim, cache, mask,
            phases[problem->phase]);
-    append(&line, " types q %s k %s v %s o %s", type_name(problem->query_type), type_name(problem->key_type),
-           type_name(problem->value_type), type_name(problem->output_type));
+    append(&line, " types q %s k %s v %s o %s", octavo_tensor_type_name(problem->query_type),
+           octavo_tensor_type_name(problem->key_type), octavo_tensor_type_name(problem->value_type),
+           octavo_tensor_type_name(problem->output_type));
     append(&line, " first %u recent %u slack %u", (unsigned)problem->first_tokens, (unsigned)problem->recent_tokens,
            (unsigned)problem->slack_tokens);
     if (problem->chunk_tokens > 0) append(&line, " chunk %u", (unsigned)problem->chunk_tokens);

@@ -12,8 +12,8 @@
 
 void octavo_bench_cache_release(octavo_bench_cache *filled) {
     octavo_cache_destroy(filled->cache);
-    octavo_buffer_destroy(filled->key_rows);
-    octavo_buffer_destroy(filled->value_rows);
+    octavo_bench_rows_release(&filled->key_rows);
+    octavo_bench_rows_release(&filled->value_rows);
     free(filled->sequences);
     free(filled->lengths);
     free(filled->source_keys);
@@ -27,24 +27,17 @@ static uint64_t row_values(const octavo_bench_cache *filled, bool values) {
     return (uint64_t)filled->bench.kv_heads * (values ? filled->bench.value_dim : filled->bench.key_dim);
 }
 
-octavo_tensor octavo_bench_cache_source(const octavo_bench_cache *filled, bool values, uint32_t first_row) {
-    const octavo_buffer *buffer = values ? filled->value_rows : filled->key_rows;
-    uint64_t row = row_values(filled, values), offset = first_row * row * sizeof(float);
-    return (octavo_tensor){octavo_buffer_handle(buffer),
-                           offset,
-                           octavo_buffer_size(buffer) - offset,
-                           OCTAVO_F32,
-                           (uint32_t)row,
-                           values ? filled->bench.value_dim : filled->bench.key_dim};
-}
-
-static octavo_status make_source(octavo_bench_cache *filled, bool values, float **host, octavo_buffer **buffer) {
+static octavo_status make_source(octavo_bench_cache *filled, bool values, float **host, octavo_bench_rows *rows) {
+    const octavo_bench_case *bench = &filled->bench;
     uint64_t count = filled->source_tokens * row_values(filled, values);
     *host = malloc((size_t)count * sizeof **host);
     if (*host == NULL) return OCTAVO_OUT_OF_HOST_MEMORY;
-    octavo_bench_fill_values(filled->bench.seed, values ? OCTAVO_BENCH_VALUES : OCTAVO_BENCH_KEYS, 0, *host, count);
-    octavo_status status = octavo_buffer_create(filled->device, count * sizeof(float), OCTAVO_BUFFER_DEVICE, buffer);
-    return status == OCTAVO_SUCCESS ? octavo_buffer_write(*buffer, 0, count * sizeof(float), *host) : status;
+    octavo_bench_fill_values(bench->seed, values ? OCTAVO_BENCH_VALUES : OCTAVO_BENCH_KEYS, bench->type, 0, *host,
+                             count);
+    octavo_status status = octavo_bench_rows_create(filled->device, bench->type, filled->source_tokens, bench->kv_heads,
+                                                    values ? bench->value_dim : bench->key_dim, rows);
+    if (status != OCTAVO_SUCCESS) return status;
+    return octavo_bench_rows_write(rows, 0, (uint64_t)filled->source_tokens * bench->kv_heads, *host);
 }
 
 /* By one append, for all sequences. */
@@ -133,8 +126,8 @@ static octavo_status fill_cache(octavo_bench_cache *filled) {
     octavo_append_info info = OCTAVO_APPEND_INFO_INIT;
     octavo_status status = OCTAVO_SUCCESS;
     info.sequence_count = 1;
-    info.keys = octavo_bench_cache_source(filled, false, 0);
-    info.values = octavo_bench_cache_source(filled, true, 0);
+    info.keys = octavo_bench_rows_tensor(&filled->key_rows, 0);
+    info.values = octavo_bench_rows_tensor(&filled->value_rows, 0);
     for (uint32_t i = 0; i < filled->bench.batch; i++) {
         for (uint32_t done = 0; done < filled->lengths[i]; done += filled->source_tokens) {
             uint32_t missing = filled->lengths[i] - done;

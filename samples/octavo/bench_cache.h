@@ -4,6 +4,7 @@
 
 #include "bench_case.h"
 #include "bench_oracle.h"
+#include "bench_rows.h"
 #include "error_line.h"
 
 typedef struct octavo_bench_cache {
@@ -16,10 +17,10 @@ typedef struct octavo_bench_cache {
     octavo_sequence *sequences; /* [batch] */
     uint32_t *lengths;          /* [batch] */
     uint64_t total_tokens;
-    uint32_t source_tokens;               /* token t of a sequence is source row t mod source_tokens */
-    octavo_buffer *key_rows, *value_rows; /* f32 [source_tokens][kv_heads][dim] */
-    float *source_keys, *source_values;   /* the same on the host */
-    float *cached_keys, *cached_values;   /* what attention sees of them; NULL until octavo_bench_cache_read */
+    uint32_t source_tokens;                 /* token t of a sequence is source row t mod source_tokens */
+    octavo_bench_rows key_rows, value_rows; /* [source_tokens] */
+    float *source_keys, *source_values;     /* the same on the host, as the type holds them */
+    float *cached_keys, *cached_values;     /* what attention sees of them; NULL until octavo_bench_cache_read */
     uint32_t cached_rows;
 } octavo_bench_cache;
 
@@ -28,9 +29,6 @@ typedef struct octavo_bench_cache {
 bool octavo_bench_cache_prepare(octavo_bench_cache *filled, const octavo_bench_case *bench, octavo_status *status,
                                 octavo_error_line *error);
 void octavo_bench_cache_release(octavo_bench_cache *filled);
-
-/* Rows [first_row, ..) of the source as a tensor of `heads` KV heads. */
-octavo_tensor octavo_bench_cache_source(const octavo_bench_cache *filled, bool values, uint32_t first_row);
 
 /* The distinct rows as they came, and as the cache holds them (read once). */
 octavo_bench_contents octavo_bench_cache_original(const octavo_bench_cache *filled);

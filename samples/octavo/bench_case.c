@@ -2,6 +2,7 @@
 
 #include "mask_spec.h"
 #include "random_numbers.h"
+#include "tensor_type.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,7 @@ void octavo_bench_tokens_text(const octavo_bench_tokens *tokens, char *text, siz
 
 void octavo_bench_case_name(const octavo_bench_case *bench, char name[OCTAVO_BENCH_NAME_LENGTH]) {
     char tokens[64], queries[16] = "all", cache[OCTAVO_CACHE_SPEC_LENGTH], mask[OCTAVO_MASK_SPEC_LENGTH], dim[32];
-    char forced[64] = "", chunk[24] = "";
+    char forced[64] = "", chunk[24] = "", type[16] = "";
     octavo_bench_tokens_text(&bench->tokens, tokens, sizeof tokens);
     if (bench->queries != OCTAVO_BENCH_ALL_QUERIES)
         (void)snprintf(queries, sizeof queries, "%u", (unsigned)bench->queries);
@@ -42,11 +43,12 @@ void octavo_bench_case_name(const octavo_bench_case *bench, char name[OCTAVO_BEN
     if (bench->workgroups > 0) (void)snprintf(forced, sizeof forced, " workgroups %u", (unsigned)bench->workgroups);
     if (bench->chunk != OCTAVO_BENCH_CHUNK_NONE)
         (void)snprintf(chunk, sizeof chunk, " chunk %s", octavo_bench_chunk_name(bench->chunk));
+    if (bench->type != OCTAVO_F32) (void)snprintf(type, sizeof type, " dtype %s", octavo_tensor_type_name(bench->type));
     (void)snprintf(name, OCTAVO_BENCH_NAME_LENGTH,
-                   "%s%s%s d %s heads %ux%u tokens %s batch %u queries %s%s kv %s %s%s%s%s%s",
+                   "%s%s%s d %s heads %ux%u tokens %s batch %u queries %s%s kv %s%s %s%s%s%s%s",
                    bench->model != NULL ? bench->model : "", bench->model != NULL ? " " : "",
                    octavo_bench_phase_name(bench->phase), dim, (unsigned)bench->kv_heads, (unsigned)bench->gqa, tokens,
-                   (unsigned)bench->batch, queries, chunk, cache, mask, bench->warm ? " warm" : "",
+                   (unsigned)bench->batch, queries, chunk, cache, type, mask, bench->warm ? " warm" : "",
                    bench->variant != NULL ? " " : "", bench->variant != NULL ? bench->variant : "", forced);
 }
 
@@ -71,7 +73,7 @@ bool octavo_bench_case_same_cache(const octavo_bench_case *a, const octavo_bench
            a->value_dim == b->value_dim && a->kv_heads == b->kv_heads && a->tokens.low == b->tokens.low &&
            a->tokens.high == b->tokens.high && a->tokens.equal_total == b->tokens.equal_total && a->batch == b->batch &&
            a->key_bits == b->key_bits && a->value_bits == b->value_bits && a->first_tokens == b->first_tokens &&
-           a->layers == b->layers && a->seed == b->seed &&
+           a->type == b->type && a->layers == b->layers && a->seed == b->seed &&
            (a->chunk == OCTAVO_BENCH_CHUNK_NONE) == (b->chunk == OCTAVO_BENCH_CHUNK_NONE) &&
            (!octavo_bench_case_appends(a) || a->queries == b->queries);
 }
@@ -125,7 +127,7 @@ uint64_t octavo_bench_case_token_bytes(const octavo_bench_case *bench) {
 }
 
 uint64_t octavo_bench_case_input_bytes(const octavo_bench_case *bench) {
-    return bench->kv_heads * ((uint64_t)bench->key_dim + bench->value_dim) * sizeof(float);
+    return bench->kv_heads * ((uint64_t)bench->key_dim + bench->value_dim) * octavo_tensor_type_size(bench->type);
 }
 
 uint32_t octavo_bench_case_layers(const octavo_bench_case *bench, uint64_t set_bytes) {

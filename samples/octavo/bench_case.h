@@ -47,6 +47,7 @@ typedef struct octavo_bench_case {
     uint32_t batch, queries;  /* sequences, query tokens of each, or tokens that an append brings to each */
     octavo_bench_chunk chunk; /* of attention */
     uint32_t key_bits, value_bits, first_tokens;
+    octavo_type type; /* of the queries, and of the K and V that are appended; outputs are f32 or f16 */
     octavo_mask mask;
     bool sink_logits, warm;
     uint32_t layers;     /* caches that take turns */

@@ -48,9 +48,9 @@ static octavo_status check_row(octavo_bench_step *step, const checked_row *row, 
     float query[DIM_LIMIT], output[DIM_LIMIT];
     double expected[DIM_LIMIT], deviation = 0;
     uint64_t place = row->token * bench->kv_heads * bench->gqa + row->head;
-    octavo_bench_fill_values(bench->seed, OCTAVO_BENCH_QUERIES, place * bench->key_dim, query, bench->key_dim);
-    octavo_status status = octavo_buffer_read(step->output, place * bench->value_dim * sizeof(float),
-                                              bench->value_dim * sizeof(float), output);
+    octavo_bench_fill_values(bench->seed, OCTAVO_BENCH_QUERIES, bench->type, place * bench->key_dim, query,
+                             bench->key_dim);
+    octavo_status status = octavo_bench_rows_read(&step->output, place, output);
     octavo_bench_visible seen = octavo_bench_find_visible(&bench->mask, step->counts[row->sequence],
                                                           step->filled->lengths[row->sequence], row->query);
     uint32_t context = step->filled->lengths[row->sequence] - step->counts[row->sequence];
@@ -85,7 +85,7 @@ static octavo_status check_attention(octavo_bench_step *step, octavo_bench_row *
     row->has_kernel_error = true;
     row->kernel_rel_l2 = relative(&sums[0]);
     row->codec_rel_l2 = relative(&sums[1]);
-    row->bound = octavo_check_bound(row->variant, OCTAVO_F32, deviation);
+    row->bound = octavo_check_bound(row->variant, step->output.type, deviation);
     /* own tokens are seen rounded to f16 */
     if (step->bench->chunk == OCTAVO_BENCH_CHUNK_OWN && row->bound < OWN_BOUND) row->bound = OWN_BOUND;
     row->ok = row->kernel_rel_l2 <= row->bound;

@@ -2,6 +2,7 @@
 
 #include "device_type_name.h"
 #include "mask_spec.h"
+#include "tensor_type.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -112,7 +113,7 @@ static void add_shape(cJSON *object, const octavo_bench_row *row) {
     if (bench->chunk != OCTAVO_BENCH_CHUNK_NONE)
         (void)cJSON_AddStringToObject(object, "chunk", octavo_bench_chunk_name(bench->chunk));
     (void)cJSON_AddStringToObject(object, "kv", kv_text);
-    (void)cJSON_AddStringToObject(object, "dtype", "f32");
+    (void)cJSON_AddStringToObject(object, "dtype", octavo_tensor_type_name(bench->type));
     (void)cJSON_AddStringToObject(object, "mask", mask);
 }
 

@@ -2,6 +2,7 @@
 
 #include "mask_spec.h"
 #include "number_text.h"
+#include "tensor_type.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -25,6 +26,9 @@ const char octavo_bench_help[] =
     "  --chunk LIST       of packed, own: a step also appends the tokens of its queries, the last ones: before the\n"
     "                     attention, which reads them packed; or behind it, which reads their own K and V in f16\n"
     "  --kv LIST          bits of K and V: 2, 3, 4, f16, or two as 4/3 (default 3)\n"
+    "  --dtype LIST       of the tensors of queries, new K and V: f32, f16, bf16 (default f32); outputs are f16 but "
+    "for\n"
+    "                     f32\n"
     "  --mask SPEC        causal,window=N,sink=N,prefix=N or none; may be given again (default causal)\n"
     "  --preset LIST      instead of --d, --kv-heads, --gqa and --mask: llama-3-8b, qwen3-8b, gemma-3-1b, "
     "gemma-3-27b,\n"
@@ -61,6 +65,7 @@ enum {
     OPTION_QUERIES,
     OPTION_CHUNK,
     OPTION_KV,
+    OPTION_DTYPE,
     OPTION_MASK,
     OPTION_PRESET,
     OPTION_FIRST,
@@ -94,6 +99,7 @@ static const struct option long_options[] = {{"phase", required_argument, NULL, 
                                              {"queries", required_argument, NULL, OPTION_QUERIES},
                                              {"chunk", required_argument, NULL, OPTION_CHUNK},
                                              {"kv", required_argument, NULL, OPTION_KV},
+                                             {"dtype", required_argument, NULL, OPTION_DTYPE},
                                              {"mask", required_argument, NULL, OPTION_MASK},
                                              {"preset", required_argument, NULL, OPTION_PRESET},
                                              {"first", required_argument, NULL, OPTION_FIRST},
@@ -180,6 +186,12 @@ static bool parse_chunk(const entry_context *context, const char *text, octavo_e
     return octavo_error_line_set(error, "--chunk: '%.64s' is none of packed, own", text);
 }
 
+static bool parse_type(const entry_context *context, const char *text, octavo_error_line *error) {
+    octavo_type type;
+    if (octavo_tensor_type_named(text, &type)) return add(context, type, error);
+    return octavo_error_line_set(error, "--dtype: '%.64s' is none of f32, f16, bf16", text);
+}
+
 static bool parse_tokens(const entry_context *context, const char *text, octavo_error_line *error) {
     octavo_bench_options *options = context->options;
     char low_text[64];
@@ -231,6 +243,9 @@ static bool take_list(int option, const char *text, octavo_bench_options *option
         break;
     case OPTION_CHUNK:
         context.name = "--chunk", context.list = &options->chunks, parser = parse_chunk;
+        break;
+    case OPTION_DTYPE:
+        context.name = "--dtype", context.list = &options->types, parser = parse_type;
         break;
     case OPTION_TOKENS:
         context.name = "--tokens", parser = parse_tokens;
@@ -326,7 +341,7 @@ static bool take_flag(int option, octavo_bench_options *options) {
 static bool is_list(int option) {
     return option == OPTION_PHASE || option == OPTION_D || option == OPTION_KV_HEADS || option == OPTION_GQA ||
            option == OPTION_BATCH || option == OPTION_QUERIES || option == OPTION_TOKENS || option == OPTION_KV ||
-           option == OPTION_CHUNK || option == OPTION_PRESET;
+           option == OPTION_CHUNK || option == OPTION_DTYPE || option == OPTION_PRESET;
 }
 
 static void set_default(octavo_bench_list *list, uint32_t value) {
@@ -340,6 +355,7 @@ static void set_defaults(octavo_bench_options *options) {
     set_default(&options->gqas, 4);
     set_default(&options->batches, 1);
     set_default(&options->chunks, OCTAVO_BENCH_CHUNK_NONE);
+    set_default(&options->types, OCTAVO_F32);
     if (options->token_count == 0) options->tokens[options->token_count++] = (octavo_bench_tokens){4096, 4096, false};
     if (options->kv_count == 0) options->key_bits[0] = options->value_bits[0] = 3, options->kv_count = 1;
     if (options->mask_count == 0) options->masks[options->mask_count++] = (octavo_mask){VK_TRUE, 0, 0, 0};
@@ -389,118 +405,4 @@ int octavo_bench_options_parse(int argc, char **argv, octavo_bench_options *opti
     }
     if (!taken) return 1;
     return options->help || finish(argc, argv, compare, format_given, options, error) ? 0 : 1;
-}
-
-/* --- the product ----------------------------------------------------------------------------------------------------
- */
-
-typedef struct case_list {
-    const octavo_bench_options *options;
-    octavo_bench_case *cases;
-    size_t count, capacity;
-} case_list;
-
-static bool push(case_list *list, const octavo_bench_case *bench) {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity * 2 + 16;
-        octavo_bench_case *cases = realloc(list->cases, capacity * sizeof *cases);
-        if (cases == NULL || capacity > 2 * OCTAVO_BENCH_CASE_LIMIT) {
-            if (cases != NULL) list->cases = cases;
-            return false;
-        }
-        list->cases = cases;
-        list->capacity = capacity;
-    }
-    list->cases[list->count++] = *bench;
-    return true;
-}
-
-/* The cases over one cache: query heads, queries and masks. An append has new tokens only. */
-static bool push_queries(case_list *list, octavo_bench_case bench, const octavo_bench_preset *preset) {
-    const octavo_bench_options *options = list->options;
-    octavo_bench_list gqas = options->gqas, queries = options->queries;
-    const octavo_mask *masks = preset != NULL ? preset->masks : options->masks;
-    uint32_t mask_count = preset != NULL ? preset->mask_count : options->mask_count;
-    if (preset != NULL) gqas = (octavo_bench_list){1, {preset->gqa}};
-    if (queries.count == 0)
-        queries = (octavo_bench_list){1, {bench.phase == OCTAVO_BENCH_PREFILL ? OCTAVO_BENCH_ALL_QUERIES : 1}};
-    octavo_bench_list chunks = options->chunks;
-    if (bench.phase == OCTAVO_BENCH_APPEND) {
-        gqas.count = mask_count = 1;
-        chunks = (octavo_bench_list){1, {OCTAVO_BENCH_CHUNK_NONE}};
-    }
-    for (uint32_t m = 0; m < mask_count; m++) { /* outermost: a window wants more caches to take turns */
-        for (uint32_t g = 0; g < gqas.count; g++) {
-            for (uint32_t i = 0; i < queries.count * chunks.count; i++) {
-                bench.gqa = gqas.values[g];
-                bench.queries = queries.values[i / chunks.count];
-                bench.chunk = (octavo_bench_chunk)chunks.values[i % chunks.count];
-                bench.mask = masks[m];
-                if (!push(list, &bench)) return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool push_caches(case_list *list, octavo_bench_case bench, const octavo_bench_preset *preset) {
-    const octavo_bench_options *options = list->options;
-    for (uint32_t k = 0; k < options->kv_count; k++) {
-        for (uint32_t b = 0; b < options->batches.count; b++) {
-            for (uint32_t t = 0; t < options->token_count; t++) {
-                bench.key_bits = options->key_bits[k];
-                bench.value_bits = options->value_bits[k];
-                bench.batch = options->batches.values[b];
-                bench.tokens = options->tokens[t];
-                if (!push_queries(list, bench, preset)) return false;
-                bench.tokens.equal_total = true;
-                if (options->equal_total && bench.tokens.low < bench.tokens.high && !push_queries(list, bench, preset))
-                    return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool push_phase(case_list *list, octavo_bench_case bench) {
-    const octavo_bench_options *options = list->options;
-    for (uint32_t p = 0; p < options->presets.count; p++) {
-        const octavo_bench_preset *preset = octavo_bench_preset_at(options->presets.values[p]);
-        bench.model = preset->name;
-        bench.key_dim = bench.value_dim = preset->dim;
-        bench.kv_heads = preset->kv_heads;
-        bench.sink_logits = preset->sink_logits;
-        if (!push_caches(list, bench, preset)) return false;
-    }
-    if (options->presets.count > 0) return true;
-    for (uint32_t d = 0; d < options->dims.count; d++) {
-        for (uint32_t h = 0; h < options->kv_heads.count; h++) {
-            bench.key_dim = options->dims.values[d];
-            bench.value_dim = options->value_dim > 0 ? options->value_dim : bench.key_dim;
-            bench.kv_heads = options->kv_heads.values[h];
-            if (!push_caches(list, bench, NULL)) return false;
-        }
-    }
-    return true;
-}
-
-bool octavo_bench_options_cases(const octavo_bench_options *options, octavo_bench_case **cases, size_t *count,
-                                octavo_error_line *error) {
-    case_list list = {options, NULL, 0, 0};
-    bool complete = true;
-    for (uint32_t i = 0; complete && i < options->phases.count; i++) {
-        octavo_bench_case bench = {.phase = (octavo_bench_phase)options->phases.values[i],
-                                   .first_tokens = options->first_tokens,
-                                   .warm = options->warm,
-                                   .variant = options->variant,
-                                   .workgroups = options->workgroups,
-                                   .seed = options->seed};
-        complete = push_phase(&list, bench);
-    }
-    *cases = list.cases;
-    *count = list.count;
-    if (complete && list.count <= OCTAVO_BENCH_CASE_LIMIT) return true;
-    free(list.cases);
-    *cases = NULL;
-    return octavo_error_line_set(error, "more than %u cases, or no memory for them", OCTAVO_BENCH_CASE_LIMIT);
 }

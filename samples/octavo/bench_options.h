@@ -40,6 +40,7 @@ typedef struct octavo_bench_options {
     octavo_mask masks[OCTAVO_BENCH_LIST_LIMIT];
     uint32_t mask_count;
     octavo_bench_list chunks;  /* OCTAVO_BENCH_CHUNK_ */
+    octavo_bench_list types;   /* octavo_type */
     octavo_bench_list presets; /* indices; empty: the lists of dims, heads and masks */
     bool equal_total, warm, list_only, tune, help, verbose;
     uint32_t first_tokens, workgroups, rounds;

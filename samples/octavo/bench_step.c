@@ -5,16 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITE_VALUES (UINT64_C(1) << 22) /* that are made and written at once */
+#define WRITE_ROWS UINT64_C(32768) /* that are made and written at once */
 
 static octavo_status write_queries(octavo_bench_step *step, uint64_t count) {
-    uint64_t most = count < WRITE_VALUES ? count : WRITE_VALUES;
-    float *values = malloc((size_t)most * sizeof *values);
+    const octavo_bench_case *bench = step->bench;
+    uint64_t most = count < WRITE_ROWS ? count : WRITE_ROWS;
+    float *values = malloc((size_t)most * bench->key_dim * sizeof *values);
     octavo_status status = values == NULL ? OCTAVO_OUT_OF_HOST_MEMORY : OCTAVO_SUCCESS;
     for (uint64_t done = 0; done < count && status == OCTAVO_SUCCESS; done += most) {
-        uint64_t size = count - done < most ? count - done : most;
-        octavo_bench_fill_values(step->bench->seed, OCTAVO_BENCH_QUERIES, done, values, size);
-        status = octavo_buffer_write(step->queries, done * sizeof *values, size * sizeof *values, values);
+        uint64_t rows = count - done < most ? count - done : most;
+        octavo_bench_fill_values(bench->seed, OCTAVO_BENCH_QUERIES, bench->type, done * bench->key_dim, values,
+                                 rows * bench->key_dim);
+        status = octavo_bench_rows_write(&step->queries, done, rows, values);
     }
     free(values);
     return status;
@@ -55,20 +57,20 @@ static bool failed(octavo_status status, const char *call, octavo_error_line *er
 static octavo_status create_attention(octavo_bench_step *step, octavo_error_line *error) {
     const octavo_bench_case *bench = step->bench;
     octavo_device *device = step->filled->device;
-    uint64_t heads = (uint64_t)bench->kv_heads * bench->gqa, query_values = step->query_total * heads * bench->key_dim;
+    uint32_t heads = bench->kv_heads * bench->gqa;
     octavo_status status =
-        octavo_buffer_create(device, query_values * sizeof(float), OCTAVO_BUFFER_DEVICE, &step->queries);
+        octavo_bench_rows_create(device, bench->type, step->query_total, heads, bench->key_dim, &step->queries);
     if (failed(status, "the buffer of queries", error)) return status;
-    status = octavo_buffer_create(device, step->query_total * heads * bench->value_dim * sizeof(float),
-                                  OCTAVO_BUFFER_DEVICE, &step->output);
+    octavo_type output_type = bench->type == OCTAVO_F32 ? OCTAVO_F32 : OCTAVO_F16;
+    status = octavo_bench_rows_create(device, output_type, step->query_total, heads, bench->value_dim, &step->output);
     if (failed(status, "the buffer of outputs", error)) return status;
-    status = write_queries(step, query_values);
+    status = write_queries(step, step->query_total * heads);
     if (failed(status, "writing queries", error)) return status;
     if (bench->sink_logits) {
-        step->sink_logits = malloc((size_t)heads * sizeof *step->sink_logits);
+        step->sink_logits = malloc(heads * sizeof *step->sink_logits);
         if (failed(step->sink_logits == NULL ? OCTAVO_OUT_OF_HOST_MEMORY : OCTAVO_SUCCESS, "sink logits", error))
             return OCTAVO_OUT_OF_HOST_MEMORY;
-        octavo_bench_fill_values(bench->seed, OCTAVO_BENCH_SINK_LOGITS, 0, step->sink_logits, heads);
+        octavo_bench_fill_values(bench->seed, OCTAVO_BENCH_SINK_LOGITS, OCTAVO_F32, 0, step->sink_logits, heads);
     }
     status = create_plan(step);
     const char *refusal = status == OCTAVO_UNSUPPORTED ? variant_refusal(step) : NULL;
@@ -80,19 +82,21 @@ static octavo_status create_attention(octavo_bench_step *step, octavo_error_line
 }
 
 /* K or V of the last tokens of each sequence: rows of the source, as the cache was filled. */
-static octavo_status create_chunk(octavo_bench_step *step, bool values, octavo_buffer **buffer) {
+static octavo_status create_chunk(octavo_bench_step *step, bool values, octavo_bench_rows *rows) {
     const octavo_bench_cache *filled = step->filled;
     const float *source = values ? filled->source_values : filled->source_keys;
-    size_t row = (size_t)step->bench->kv_heads * (values ? step->bench->value_dim : step->bench->key_dim), at = 0;
-    size_t size = (size_t)step->query_total * row * sizeof(float);
-    float *rows = malloc(size);
-    if (rows == NULL) return OCTAVO_OUT_OF_HOST_MEMORY;
+    uint32_t heads = step->bench->kv_heads, dim = values ? step->bench->value_dim : step->bench->key_dim;
+    size_t token_values = (size_t)heads * dim, at = 0;
+    octavo_status status =
+        octavo_bench_rows_create(filled->device, step->bench->type, step->query_total, heads, dim, rows);
+    float *chunk = malloc((size_t)step->query_total * token_values * sizeof *chunk);
+    if (chunk == NULL) return OCTAVO_OUT_OF_HOST_MEMORY;
     for (uint32_t i = 0; i < step->bench->batch; i++)
-        for (uint32_t token = filled->lengths[i] - step->counts[i]; token < filled->lengths[i]; token++, at += row)
-            memcpy(rows + at, source + token % filled->source_tokens * row, row * sizeof *rows);
-    octavo_status status = octavo_buffer_create(filled->device, size, OCTAVO_BUFFER_DEVICE, buffer);
-    if (status == OCTAVO_SUCCESS) status = octavo_buffer_write(*buffer, 0, size, rows);
-    free(rows);
+        for (uint32_t token = filled->lengths[i] - step->counts[i]; token < filled->lengths[i];
+             token++, at += token_values)
+            memcpy(chunk + at, source + token % filled->source_tokens * token_values, token_values * sizeof *chunk);
+    if (status == OCTAVO_SUCCESS) status = octavo_bench_rows_write(rows, 0, step->query_total * heads, chunk);
+    free(chunk);
     return status;
 }
 
@@ -142,10 +146,10 @@ octavo_status octavo_bench_step_create(octavo_bench_cache *filled, const octavo_
 
 void octavo_bench_step_release(octavo_bench_step *step) {
     octavo_attention_destroy(step->plan);
-    octavo_buffer_destroy(step->queries);
-    octavo_buffer_destroy(step->output);
-    octavo_buffer_destroy(step->chunk_keys);
-    octavo_buffer_destroy(step->chunk_values);
+    octavo_bench_rows_release(&step->queries);
+    octavo_bench_rows_release(&step->output);
+    octavo_bench_rows_release(&step->chunk_keys);
+    octavo_bench_rows_release(&step->chunk_values);
     free(step->counts);
     free(step->sink_logits);
     memset(step, 0, sizeof *step);
@@ -159,34 +163,19 @@ const char *octavo_bench_step_tuning(const octavo_bench_step *step) {
     return step->plan != NULL ? octavo_attention_tuning(step->plan) : "";
 }
 
-static octavo_tensor chunk_rows(const octavo_bench_step *step, bool values) {
-    const octavo_buffer *buffer = values ? step->chunk_values : step->chunk_keys;
-    uint32_t dim = values ? step->bench->value_dim : step->bench->key_dim;
-    return (octavo_tensor){octavo_buffer_handle(buffer), 0,  octavo_buffer_size(buffer), OCTAVO_F32,
-                           step->bench->kv_heads * dim,  dim};
-}
-
 static octavo_status record_attention(octavo_bench_step *step, octavo_frame *frame, VkCommandBuffer command_buffer) {
     const octavo_bench_case *bench = step->bench;
-    uint32_t heads = bench->kv_heads * bench->gqa;
     octavo_attention_run run = OCTAVO_ATTENTION_RUN_INIT;
     run.layer = step->layer;
     run.sequence_count = bench->batch;
     run.sequences = step->filled->sequences;
     run.query_counts = step->counts;
-    run.queries = (octavo_tensor){octavo_buffer_handle(step->queries),
-                                  0,
-                                  octavo_buffer_size(step->queries),
-                                  OCTAVO_F32,
-                                  heads * bench->key_dim,
-                                  bench->key_dim};
-    run.output = (octavo_tensor){octavo_buffer_handle(step->output), 0,
-                                 octavo_buffer_size(step->output),   OCTAVO_F32,
-                                 heads * bench->value_dim,           bench->value_dim};
+    run.queries = octavo_bench_rows_tensor(&step->queries, 0);
+    run.output = octavo_bench_rows_tensor(&step->output, 0);
     run.sink_logits = step->sink_logits;
     if (bench->chunk == OCTAVO_BENCH_CHUNK_OWN) {
-        run.own_keys = chunk_rows(step, false);
-        run.own_values = chunk_rows(step, true);
+        run.own_keys = octavo_bench_rows_tensor(&step->chunk_keys, 0);
+        run.own_values = octavo_bench_rows_tensor(&step->chunk_values, 0);
     }
     return octavo_attention_record(step->plan, frame, command_buffer, &run);
 }
@@ -199,15 +188,16 @@ uint32_t octavo_bench_step_append_row(const octavo_bench_step *step, uint32_t la
 }
 
 static octavo_status record_append(octavo_bench_step *step, octavo_frame *frame, VkCommandBuffer command_buffer) {
-    bool is_chunk = step->chunk_keys != NULL;
+    bool is_chunk = step->chunk_keys.buffer != NULL;
+    const octavo_bench_cache *filled = step->filled;
     uint32_t row = is_chunk ? 0 : octavo_bench_step_append_row(step, step->layer);
     octavo_append_info info = OCTAVO_APPEND_INFO_INIT;
     info.layer = step->layer;
     info.sequence_count = step->bench->batch;
     info.sequences = step->filled->sequences;
     info.token_counts = step->counts;
-    info.keys = is_chunk ? chunk_rows(step, false) : octavo_bench_cache_source(step->filled, false, row);
-    info.values = is_chunk ? chunk_rows(step, true) : octavo_bench_cache_source(step->filled, true, row);
+    info.keys = octavo_bench_rows_tensor(is_chunk ? &step->chunk_keys : &filled->key_rows, row);
+    info.values = octavo_bench_rows_tensor(is_chunk ? &step->chunk_values : &filled->value_rows, row);
     return octavo_cache_record_append(step->filled->cache, frame, command_buffer, &info);
 }
 

@@ -8,9 +8,9 @@ typedef struct octavo_bench_step {
     const octavo_bench_case *bench;
     octavo_bench_cache *filled;
     octavo_attention *plan; /* NULL: append */
-    octavo_buffer *queries, *output;
-    octavo_buffer *chunk_keys, *chunk_values; /* of the queries' tokens, where a step appends them; else NULL */
-    uint32_t *counts;                         /* [batch], query tokens, or tokens to append */
+    octavo_bench_rows queries, output;
+    octavo_bench_rows chunk_keys, chunk_values; /* of the queries' tokens, where a step appends them; else none */
+    uint32_t *counts;                           /* [batch], query tokens, or tokens to append */
     uint64_t query_total;
     float *sink_logits; /* NULL or [query heads] */
     uint32_t layer;     /* the next one */

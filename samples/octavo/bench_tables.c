@@ -3,6 +3,7 @@
 #include "bench_result.h"
 
 #include "mask_spec.h"
+#include "tensor_type.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -61,8 +62,9 @@ static void print_row(FILE *stream, const octavo_bench_row *row) {
     (void)fprintf(stream, "| %s%s%s%s | %u", bench->model != NULL ? bench->model : "", bench->model != NULL ? " " : "",
                   octavo_bench_phase_name(bench->phase), row->warm ? ", warm" : "", (unsigned)bench->key_dim);
     if (bench->value_dim != bench->key_dim) (void)fprintf(stream, "/%u", (unsigned)bench->value_dim);
-    (void)fprintf(stream, " | %u | %u | %s | %u | %s | %s | %s | %s | ", (unsigned)bench->kv_heads,
-                  (unsigned)bench->gqa, tokens, (unsigned)bench->batch, queries, cache, mask, row->variant);
+    (void)fprintf(stream, " | %u | %u | %s | %u | %s | %s | %s | %s | %s | ", (unsigned)bench->kv_heads,
+                  (unsigned)bench->gqa, tokens, (unsigned)bench->batch, queries, cache,
+                  octavo_tensor_type_name(bench->type), mask, row->variant);
     const octavo_bench_times *best = row->gpu.samples != NULL ? &row->gpu : &row->host_minus_empty;
     print_us(stream, best->summary.median, " | ");
     print_us(stream, best->summary.p10, "-");
@@ -88,9 +90,10 @@ static void print_markdown(FILE *stream, const octavo_bench_result *result) {
     print_header(stream, result);
     (void)fprintf(
         stream,
-        "| case | d | KV heads | queries/KV head | tokens | batch | new tokens | K/V bits | mask | kernel | %s us "
+        "| case | d | KV heads | queries/KV head | tokens | batch | new tokens | K/V bits | tensors | mask | kernel | "
+        "%s us "
         "| p10-p90 | host - empty us | host us | GB/s | %% of read | %% of roofline | kernel error | codec error "
-        "|\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "|\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
         result->row_count > 0 && result->rows[0].gpu.samples == NULL ? "host" : "GPU");
     for (size_t i = 0; i < result->row_count; i++) print_row(stream, &result->rows[i]);
     if (result->skip_count == 0) return;
@@ -149,6 +152,7 @@ static void print_csv_row(FILE *stream, const octavo_bench_result *result, const
     (void)fprintf(stream, "%llu,%u,", (unsigned long long)row->total_tokens, (unsigned)bench->batch);
     print_quoted(stream, queries);
     print_quoted(stream, cache);
+    print_quoted(stream, octavo_tensor_type_name(bench->type));
     print_quoted(stream, mask);
     print_quoted(stream, row->variant);
     (void)fprintf(stream, "%d,%u,%.0f,%.0f,", row->warm, (unsigned)bench->layers, row->bytes, row->ops);
@@ -169,7 +173,8 @@ static void print_csv_row(FILE *stream, const octavo_bench_result *result, const
 
 static void print_csv(FILE *stream, const octavo_bench_result *result) {
     (void)fputs(
-        "device,name,model,phase,key_dim,value_dim,kv_heads,gqa,tokens,tokens_total,batch,queries,kv,mask,variant,"
+        "device,name,model,phase,key_dim,value_dim,kv_heads,gqa,tokens,tokens_total,batch,queries,kv,dtype,mask,"
+        "variant,"
         "warm,rotated_sets,bytes,ops",
         stream);
     static const char *const clocks[3] = {"gpu", "host", "host_minus_empty"};

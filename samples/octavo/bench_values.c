@@ -1,5 +1,7 @@
 #include "bench_values.h"
 
+#include "tensor_type.h"
+
 /* The finaliser of splitmix64 over the place (Steele, Lea, Flood 2014). */
 float octavo_bench_value(uint64_t seed, octavo_bench_stream stream, uint64_t place) {
     uint64_t mixed = (place + 1) * 0x9e3779b97f4a7c15u + (seed * 4 + stream) * 0xd1342543de82ef95u;
@@ -10,7 +12,8 @@ float octavo_bench_value(uint64_t seed, octavo_bench_stream stream, uint64_t pla
     return (float)(sum - 2 * 0xffff) * (1.7320508f / 65536.0f);
 }
 
-void octavo_bench_fill_values(uint64_t seed, octavo_bench_stream stream, uint64_t first, float *values,
-                              uint64_t count) {
-    for (uint64_t i = 0; i < count; i++) values[i] = octavo_bench_value(seed, stream, first + i);
+void octavo_bench_fill_values(uint64_t seed, octavo_bench_stream stream, octavo_type type, uint64_t first,
+                              float *values, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++)
+        values[i] = octavo_tensor_round(type, octavo_bench_value(seed, stream, first + i));
 }

@@ -1,5 +1,7 @@
 #include "session_state.h"
 
+#include "tensor_type.h"
+
 #include <stdlib.h>
 #include <string.h>
 

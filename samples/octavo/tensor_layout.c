@@ -1,48 +1,8 @@
 #include "tensor_layout.h"
 
-#include "half_precision.h"
+#include "tensor_type.h"
 
 #include <string.h>
-
-static size_t element_size(octavo_type type) {
-    return type == OCTAVO_F32 ? 4 : 2;
-}
-
-static uint16_t bfloat_from_float(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40u);
-    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-}
-
-static void store(octavo_type type, float value, uint8_t *bytes) {
-    if (type == OCTAVO_F32) {
-        memcpy(bytes, &value, 4);
-        return;
-    }
-    uint16_t bits = type == OCTAVO_F16 ? octavo_half_from_float(value) : bfloat_from_float(value);
-    memcpy(bytes, &bits, 2);
-}
-
-static float load(octavo_type type, const uint8_t *bytes) {
-    float value;
-    uint16_t bits;
-    if (type == OCTAVO_F32) {
-        memcpy(&value, bytes, 4);
-        return value;
-    }
-    memcpy(&bits, bytes, 2);
-    if (type == OCTAVO_F16) return octavo_half_to_float(bits);
-    uint32_t wide = (uint32_t)bits << 16;
-    memcpy(&value, &wide, 4);
-    return value;
-}
-
-float octavo_tensor_round(octavo_type type, float value) {
-    uint8_t bytes[4];
-    store(type, value, bytes);
-    return load(type, bytes);
-}
 
 octavo_tensor_layout octavo_tensor_layout_make(octavo_type type, uint32_t tokens, uint32_t heads, uint32_t channels,
                                                uint32_t padding, bool head_major) {
@@ -51,7 +11,7 @@ octavo_tensor_layout octavo_tensor_layout_make(octavo_type type, uint32_t tokens
     if (type != OCTAVO_F32) row += row % 2; /* rows start on multiples of 4 bytes */
     layout.token_stride = head_major ? row : row * heads;
     layout.head_stride = head_major ? row * tokens : row;
-    layout.row_bytes = (size_t)row * tokens * heads * element_size(type);
+    layout.row_bytes = (size_t)row * tokens * heads * octavo_tensor_type_size(type);
     layout.block_bytes = layout.row_bytes + 2 * OCTAVO_TENSOR_GUARD;
     return layout;
 }
@@ -63,18 +23,15 @@ octavo_tensor octavo_tensor_layout_bind(const octavo_tensor_layout *layout, VkBu
 
 static size_t row_offset(const octavo_tensor_layout *layout, uint32_t token, uint32_t head) {
     size_t element = (size_t)token * layout->token_stride + (size_t)head * layout->head_stride;
-    return OCTAVO_TENSOR_GUARD + element * element_size(layout->type);
+    return OCTAVO_TENSOR_GUARD + element * octavo_tensor_type_size(layout->type);
 }
 
 void octavo_tensor_layout_pack(const octavo_tensor_layout *layout, const float *rows, uint8_t *block) {
     memset(block, 0xff, layout->block_bytes);
     for (uint32_t token = 0; token < layout->tokens; token++) {
         for (uint32_t head = 0; head < layout->heads; head++) {
-            uint8_t *bytes = block + row_offset(layout, token, head);
-            for (uint32_t channel = 0; channel < layout->channels; channel++) {
-                store(layout->type, *rows++, bytes);
-                bytes += element_size(layout->type);
-            }
+            octavo_tensor_store(layout->type, rows, layout->channels, block + row_offset(layout, token, head));
+            rows += layout->channels;
         }
     }
 }
@@ -86,17 +43,17 @@ static bool all_ones(const uint8_t *bytes, size_t size) {
 }
 
 bool octavo_tensor_layout_unpack(const octavo_tensor_layout *layout, const uint8_t *block, float *rows) {
-    size_t width = (size_t)layout->channels * element_size(layout->type);
+    size_t width = (size_t)layout->channels * octavo_tensor_type_size(layout->type);
     uint32_t row = layout->token_stride < layout->head_stride ? layout->token_stride : layout->head_stride;
-    size_t padding = (size_t)row * element_size(layout->type) - width;
+    size_t padding = (size_t)row * octavo_tensor_type_size(layout->type) - width;
     bool intact = all_ones(block, OCTAVO_TENSOR_GUARD) &&
                   all_ones(block + OCTAVO_TENSOR_GUARD + layout->row_bytes, OCTAVO_TENSOR_GUARD);
     for (uint32_t token = 0; token < layout->tokens; token++) {
         for (uint32_t head = 0; head < layout->heads; head++) {
             const uint8_t *bytes = block + row_offset(layout, token, head);
             intact = intact && all_ones(bytes + width, padding);
-            for (uint32_t channel = 0; channel < layout->channels; channel++)
-                *rows++ = load(layout->type, bytes + channel * element_size(layout->type));
+            octavo_tensor_load(layout->type, bytes, layout->channels, rows);
+            rows += layout->channels;
         }
     }
     return intact;

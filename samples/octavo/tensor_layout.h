@@ -25,7 +25,5 @@ octavo_tensor octavo_tensor_layout_bind(const octavo_tensor_layout *layout, VkBu
 void octavo_tensor_layout_pack(const octavo_tensor_layout *layout, const float *rows, uint8_t *block);
 /* Returns whether everything but the rows still is ones. */
 bool octavo_tensor_layout_unpack(const octavo_tensor_layout *layout, const uint8_t *block, float *rows);
-/* The value as the type holds it, rounded to nearest even. */
-float octavo_tensor_round(octavo_type type, float value);
 
 #endif

@@ -4,6 +4,7 @@
 #include "random_numbers.h"
 #include "run_tests.h"
 #include "tensor_layout.h"
+#include "tensor_type.h"
 
 #include <math.h>
 #include <stdio.h>

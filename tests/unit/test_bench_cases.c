@@ -90,6 +90,24 @@ START_TEST(chunks) {
 }
 END_TEST
 
+/* Caches are filled from tensors of the type; f32 is not named, as ever. */
+START_TEST(tensor_types) {
+    octavo_bench_options options;
+    octavo_bench_case *cases = NULL;
+    char name[OCTAVO_BENCH_NAME_LENGTH], line[] = "bench --dtype f16,half";
+    octavo_error_line error = {""};
+    ck_assert_uint_eq(make_cases("bench --phase prefill,append --dtype f32,bf16", &options, &cases), 4);
+    octavo_bench_case_name(&cases[1], name);
+    ck_assert_str_eq(name, "prefill d 128 heads 8x4 tokens 4096 batch 1 queries all kv 3 dtype bf16 causal");
+    ck_assert(!octavo_bench_case_same_cache(&cases[0], &cases[1]));
+    ck_assert_uint_eq(octavo_bench_case_input_bytes(&cases[2]), 8 * 256 * 4);
+    ck_assert_uint_eq(octavo_bench_case_input_bytes(&cases[3]), 8 * 256 * 2);
+    free(cases);
+    ck_assert_int_eq(parse(line, &options, &error), 1);
+    ck_assert_str_eq(error.text, "--dtype: 'half' is none of f32, f16, bf16");
+}
+END_TEST
+
 START_TEST(presets) {
     octavo_bench_options options;
     octavo_bench_case *cases = NULL;
@@ -261,6 +279,7 @@ int main(void) {
     tcase_add_test(test_case, product_of_lists);
     tcase_add_test(test_case, defaults);
     tcase_add_test(test_case, chunks);
+    tcase_add_test(test_case, tensor_types);
     tcase_add_test(test_case, presets);
     tcase_add_test(test_case, equal_lengths_have_the_same_total);
     tcase_add_loop_test(test_case, bad_options, 0, (int)(sizeof bad / sizeof bad[0]));

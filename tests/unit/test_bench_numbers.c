@@ -125,7 +125,7 @@ START_TEST(values_are_nearly_normal) {
     ck_assert_double_le(fabs(squares / count - 1), 0.01);
     ck_assert_double_le(fabs(products / count), 0.01);
     float filled[3];
-    octavo_bench_fill_values(5, OCTAVO_BENCH_QUERIES, 7, filled, 3);
+    octavo_bench_fill_values(5, OCTAVO_BENCH_QUERIES, OCTAVO_F32, 7, filled, 3);
     ck_assert(filled[2] == octavo_bench_value(5, OCTAVO_BENCH_QUERIES, 9));
     ck_assert(filled[0] != octavo_bench_value(6, OCTAVO_BENCH_QUERIES, 7));
 }

@@ -6,6 +6,7 @@
 #include "random_problem.h"
 #include "run_tests.h"
 #include "tensor_layout.h"
+#include "tensor_type.h"
 
 #include <math.h>
 #include <stdlib.h>
