@@ -1,7 +1,9 @@
 // Part of prefill_matrix.comp: the query rows of a subgroup, from the caller's tensor into the basis of the codes, as operands
-// in scratch memory of the share. Four rows at a time.
+// in scratch memory of the share. Two times four rows at once, so that the shuffles of one overlap those of the other.
 #ifndef OCTAVO_PREFILL_QUERIES_GLSL
 #define OCTAVO_PREFILL_QUERIES_GLSL
+
+const uint FOURS = KEY_PAD > 128u ? 1u : 2u; // at once: each takes a register for eight channels, and its load another
 
 uint pair_channel(uint i) {
     return 16u * (i >> 1) + 2u * row_lane() + (i & 1u);
@@ -78,23 +80,37 @@ void prepare_queries(uint n) {
     const uint flags = sequence.record_flags, signs = pair_signs(KEY_PAD, sequence.seed);
     query_unit = ((n * push.head_count + head) * ROWS + team * TEAM_ROWS) / 16u * QUERY_UNITS; // scratch begins with them
     const uint quarter = lane_in_subgroup() >> 3;
-    uint next[ROW_PAIRS_MAX]; // rows on their way
-    load_pairs(team * TEAM_ROWS + quarter, next);
-    [[dont_unroll]] for (uint first = 0u; first < TEAM_ROWS; first += 4u) {
-        const uint of_team = first + quarter, r = team * TEAM_ROWS + of_team;
-        float x[ROW_PAIRS_MAX], mean = 0.0;
-        read_pairs(r, next, x);
-        load_pairs(r + 4u, next);
+    uint next[FOURS][ROW_PAIRS_MAX]; // rows on their way
+    UNROLL for (uint f = 0u; f < FOURS; ++f) {
+        load_pairs(team * TEAM_ROWS + 4u * f + quarter, next[f]);
+    }
+    [[dont_unroll]] for (uint first = 0u; first < TEAM_ROWS; first += 4u * FOURS) {
+        float x[FOURS][ROW_PAIRS_MAX], mean[FOURS];
+        UNROLL for (uint f = 0u; f < FOURS; ++f) {
+            const uint r = team * TEAM_ROWS + first + 4u * f + quarter;
+            read_pairs(r, next[f], x[f]);
+            load_pairs(r + 4u * FOURS, next[f]);
+            mean[f] = 0.0;
+        }
         if ((flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
-            mean = dot_mean(x);
+            UNROLL for (uint f = 0u; f < FOURS; ++f) {
+                mean[f] = dot_mean(x[f]);
+            }
         }
         if ((flags & OCTAVO_ROTATE_HAS_TRANSFORM) != 0u) {
-            transform_pairs(x);
+            UNROLL for (uint f = 0u; f < FOURS; ++f) {
+                transform_pairs(x[f]);
+            }
         } else if ((flags & OCTAVO_ROTATE_RAW) == 0u) {
-            flip_pairs(KEY_PAD, signs, x);
-            mix_pairs(KEY_PAD, x);
+            UNROLL for (uint f = 0u; f < FOURS; ++f) {
+                flip_pairs(KEY_PAD, signs, x[f]);
+                mix_pairs(KEY_PAD, x[f]);
+            }
         }
-        store_pairs(r, (query_unit + (of_team >> 4) * QUERY_UNITS) * UNIT_WORDS, mean, x);
+        UNROLL for (uint f = 0u; f < FOURS; ++f) {
+            const uint of_team = first + 4u * f + quarter;
+            store_pairs(team * TEAM_ROWS + of_team, (query_unit + (of_team >> 4) * QUERY_UNITS) * UNIT_WORDS, mean[f], x[f]);
+        }
     }
 #ifdef OCTAVO_EMULATED_MATRIX
     memoryBarrierBuffer();

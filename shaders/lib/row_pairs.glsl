@@ -58,7 +58,7 @@ void flip_pairs(const uint channels, uint signs, inout float x[ROW_PAIRS_MAX]) {
 void mix_pairs(const uint channels, inout float x[ROW_PAIRS_MAX]) {
     const uint hadamard = hadamard_size(channels), hartley = channels / hadamard, stride = hadamard / 8u;
     const float scale = 1.0 / sqrt(float(hadamard));
-    [[dont_unroll]] for (uint distance = 1u; distance < 8u; distance *= 2u) {
+    UNROLL for (uint distance = 1u; distance < 8u; distance *= 2u) {
         const float side = (row_lane() & distance) == 0u ? 1.0 : -1.0;
         UNROLL for (uint i = 0u; i < channels / 8u; ++i) {
             x[i] = x[i] * side + shuffled(x[i], lane_in_subgroup() ^ distance);
