@@ -14,6 +14,7 @@
 #include "lib/fragments.glsl"
 #include "lib/elements.glsl"
 #include "lib/mask.glsl"
+#include "lib/softcap.glsl"
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
 layout(constant_id = OCTAVO_SPEC_ROWS) const uint ROWS = 128;
@@ -151,8 +152,9 @@ void raise(vec2 largest[BLOCKS]) {
 // The soft-cap and the rule of rows that see nothing; x: two tokens of row g, two of row g + 8.
 vec4 finish_logits(uint b, vec4 x) {
     if ((LOGITS & OCTAVO_LOGITS_SOFTCAP) != 0u && push.softcap > 0.0) {
-        const vec4 e = exp2(x * (2.0 * 1.44269504));
-        x = push.softcap * (1.0 - 2.0 / (e + 1.0));
+        UNROLL for (uint n = 0u; n < 4u; ++n) {
+            x[n] = soft_capped(push.softcap, x[n]);
+        }
     }
     if ((LOGITS & OCTAVO_LOGITS_UNIFORM) != 0u && mask_empty_mode(push.mask) == 2u) {
         const bvec2 empty = bvec2(mask_row_is_empty(push.mask, row_position(sequence, block_row(b, 0u)), sequence.key_count),

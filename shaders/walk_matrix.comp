@@ -21,6 +21,7 @@
 #include "lib/group_codes.glsl"
 #include "lib/mask.glsl"
 #include "lib/page_layout.glsl"
+#include "lib/softcap.glsl"
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
 layout(constant_id = OCTAVO_SPEC_ROWS) const uint ROWS = 4;
@@ -145,8 +146,7 @@ void start_rows() {
 
 vec2 finish_logits(uint h, vec2 x) {
     if ((LOGITS & OCTAVO_LOGITS_SOFTCAP) != 0u && push.softcap > 0.0) {
-        const vec2 e = exp2(x * (2.0 * 1.44269504));
-        x = push.softcap * (1.0 - 2.0 / (e + 1.0));
+        x = vec2(soft_capped(push.softcap, x.x), soft_capped(push.softcap, x.y));
     }
     if ((LOGITS & OCTAVO_LOGITS_UNIFORM) != 0u && mask_empty_mode(push.mask) == 2u) {
         x = mix(x, vec2(0.0), bvec2(row_is_empty(lane_row(h, 0u)), row_is_empty(lane_row(h, 1u))));

@@ -68,7 +68,7 @@ typedef struct octavo_attention_info {
     octavo_phase phase;
     octavo_mask mask;
     float scale;   /* of the logits, finite; 0: 1 / sqrt(key_dim) */
-    float softcap; /* 0: none; logits are then exact to about softcap / 2^23 */
+    float softcap; /* 0: none; else 1e-9 .. 1e9; it adds about 3e-7 of a logit to the error of that logit */
     octavo_empty_row empty_row;
     const char *variant;        /* NULL: the best for the device; else a name of octavo_attention_variant_name */
     VkBool32 skip_proof;        /* do not run the variant on a small known case before it is trusted */

@@ -24,6 +24,10 @@ static octavo_status check_shape(const octavo_device *device, const octavo_atten
     return OCTAVO_SUCCESS;
 }
 
+/* The kernels work in units of the cap: far beyond these, logits in them leave the range of f32. */
+#define SOFTCAP_MIN 1e-9f
+#define SOFTCAP_MAX 1e9f
+
 static octavo_status check_attention_info(const octavo_device *device, const octavo_attention_info *info) {
     octavo_status status = check_shape(device, info);
     if (status != OCTAVO_SUCCESS) return status;
@@ -37,9 +41,9 @@ static octavo_status check_attention_info(const octavo_device *device, const oct
     if (!isfinite(info->scale)) {
         return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "scale: %g is not finite", (double)info->scale);
     }
-    if (!isfinite(info->softcap) || info->softcap < 0.0f) {
-        return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "softcap: %g is not 0 or a positive number",
-                               (double)info->softcap);
+    if (info->softcap != 0.0f && !(info->softcap >= SOFTCAP_MIN && info->softcap <= SOFTCAP_MAX)) {
+        return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "softcap: %g is not 0 or in %g .. %g",
+                               (double)info->softcap, (double)SOFTCAP_MIN, (double)SOFTCAP_MAX);
     }
     return OCTAVO_SUCCESS;
 }

@@ -48,6 +48,8 @@ static const fixed_problem problems[] = {
     {"rows-all", {10}, {25}, 2, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 0, OCTAVO_EMPTY_ROW_ATTEND_ALL, true},
     {"rows-uniform-sinks", {30}, {70}, 3, 1, 96, 96, 16, 16, 0, 0, CAUSAL, 0, 0, OCTAVO_EMPTY_ROW_UNIFORM, true},
     {"rows-uniform", {140}, {300}, 2, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 0, OCTAVO_EMPTY_ROW_UNIFORM, false},
+    {"decode-softcap-largest", {300}, {3}, 4, 2, 64, 64, 3, 3, 4, 16, CAUSAL, 0, 1e9f, ZERO, false},
+    {"prefill-softcap-least", {120}, {20}, 4, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 1e-9f, ZERO, false},
 };
 
 static bool make(const fixed_problem *fixed, uint64_t seed, octavo_problem *problem, octavo_error_line *error) {

@@ -2,6 +2,8 @@
 #ifndef OCTAVO_PREFILL_TILES_SOFTMAX_GLSL
 #define OCTAVO_PREFILL_TILES_SOFTMAX_GLSL
 
+#include "softcap.glsl"
+
 bool weighs_row() {
     return ALL_WEIGH || lane < ROW_LANES * ROWS;
 }
@@ -36,8 +38,9 @@ uint seen_quad(block_tokens tokens, uint quad) {
 
 vec4 finish_logits(vec4 x) {
     if ((LOGITS & OCTAVO_LOGITS_SOFTCAP) != 0u && push.softcap > 0.0) {
-        const vec4 e = exp2(x * (2.0 * 1.44269504));
-        x = push.softcap * (1.0 - 2.0 / (e + 1.0));
+        [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+            x[n] = soft_capped(push.softcap, x[n]);
+        }
     }
     if ((LOGITS & OCTAVO_LOGITS_UNIFORM) != 0u && GET(row_flags[row]) != 0u && mask_empty_mode(push.mask) == 2u) {
         x = vec4(0.0);

@@ -3,6 +3,8 @@
 #ifndef OCTAVO_ROW_RULE_GLSL
 #define OCTAVO_ROW_RULE_GLSL
 
+#include "softcap.glsl"
+
 struct row_rule {
     float scale, mean;
     int position;
@@ -25,8 +27,7 @@ bool row_sees(row_rule rule, uint token) {
 // The soft-cap and the rule of rows that see nothing; x is in units of log2, or of the cap where there is one.
 float finish_logit(row_rule rule, float x) {
     if (push.softcap > 0.0) {
-        const float e = exp2(x * (2.0 * 1.44269504));
-        x = push.softcap * (1.0 - 2.0 / (e + 1.0));
+        x = soft_capped(push.softcap, x);
     }
     return rule.empty && mask_empty_mode(push.mask) == 2u ? 0.0 : x;
 }

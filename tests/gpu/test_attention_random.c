@@ -1,6 +1,6 @@
-/* Attention problems through the public API against the oracle: every fixed one, some random ones on every variant in
- * one dispatch and in three, both shared out, and the same problem twice. `octavo selftest` runs the same problems; a
- * failure prints its arguments. */
+/* Attention problems through the public API against the oracle: every fixed one, some random ones and a far soft-cap
+ * on every variant in one dispatch and in three, all shared out, and the same problem twice. `octavo selftest` runs the
+ * same problems; a failure prints its arguments. */
 #include "attention_check.h"
 #include "gpu_fixture.h"
 #include "random_problem.h"
@@ -64,6 +64,45 @@ START_TEST(fixed_problems) {
 }
 END_TEST
 
+/* shape: in the table of shapes and variants that devices share out. Returns how many failed. */
+static unsigned run_on_every_variant(gpu_fixture *fixture, octavo_problem *problem, unsigned shape,
+                                     const char *arguments) {
+    const char *variant;
+    unsigned failed = 0;
+    for (uint32_t i = 0; (variant = octavo_attention_variant_name(i)) != NULL; i++) {
+        if (!test_device_takes(fixture->device, i + shape)) continue;
+        for (unsigned form = 0; form < VARIANT_FORMS; form++) {
+            char replay[200];
+            if (!variant_has_form(variant, form)) continue;
+            const char *tuning = variant_tuning(fixture->device, variant, form);
+            (void)snprintf(replay, sizeof replay, "octavo selftest %s --variant %s --tuning '%s'", arguments, variant,
+                           tuning != NULL ? tuning : "");
+            failed += !run_problem(fixture, problem, variant, tuning, replay);
+        }
+    }
+    return failed;
+}
+
+/* Logits of about a billionth of the cap: nothing is left of them where a kernel's tanh is as exact as 1 is. */
+START_TEST(a_far_softcap_on_every_variant) {
+    static const char wanted[] = "decode-softcap-largest";
+    gpu_fixture fixture;
+    octavo_problem problem;
+    octavo_error_line error = {""};
+    const char *name;
+    bool made = false;
+    uint32_t index = 0;
+    gpu_fixture_open(&fixture);
+    while ((name = octavo_fixed_problem(index, NULL, NULL, NULL)) != NULL && strcmp(name, wanted) != 0) index++;
+    ck_assert_ptr_nonnull(name);
+    (void)octavo_fixed_problem(index, &problem, &error, &made);
+    ck_assert_msg(made, "%s", error.text);
+    ck_assert_uint_eq(run_on_every_variant(&fixture, &problem, RANDOM_PROBLEMS, "--only decode-softcap-largest"), 0);
+    octavo_problem_release(&problem);
+    gpu_fixture_close(&fixture);
+}
+END_TEST
+
 START_TEST(random_problems_on_every_variant) {
     uint64_t first = rng_test_seed(2024);
     gpu_fixture fixture;
@@ -72,21 +111,11 @@ START_TEST(random_problems_on_every_variant) {
     for (uint64_t seed = first; seed < first + RANDOM_PROBLEMS; seed++) {
         octavo_problem problem;
         octavo_error_line error = {""};
-        const char *variant;
+        char arguments[80];
         ck_assert_msg(octavo_random_problem_draw(seed, 1 << WORK_LIMIT_POWER, &problem, &error), "%s", error.text);
-        for (uint32_t i = 0; (variant = octavo_attention_variant_name(i)) != NULL; i++) {
-            if (!test_device_takes(fixture.device, i + (unsigned)(seed - first))) continue;
-            for (unsigned form = 0; form < VARIANT_FORMS; form++) {
-                char replay[200];
-                if (!variant_has_form(variant, form)) continue;
-                const char *tuning = variant_tuning(fixture.device, variant, form);
-                (void)snprintf(
-                    replay, sizeof replay,
-                    "octavo selftest --no-fixed --random 1 --seed %llu --limit %d --variant %s --tuning '%s'",
-                    (unsigned long long)seed, WORK_LIMIT_POWER, variant, tuning != NULL ? tuning : "");
-                failed += !run_problem(&fixture, &problem, variant, tuning, replay);
-            }
-        }
+        (void)snprintf(arguments, sizeof arguments, "--no-fixed --random 1 --seed %llu --limit %d",
+                       (unsigned long long)seed, WORK_LIMIT_POWER);
+        failed += run_on_every_variant(&fixture, &problem, (unsigned)(seed - first), arguments);
         octavo_problem_release(&problem);
     }
     ck_assert_uint_eq(failed, 0);
@@ -122,6 +151,7 @@ int main(void) {
     tcase_set_timeout(fixed, 600);
     tcase_set_timeout(random, 600);
     tcase_add_test(fixed, fixed_problems);
+    tcase_add_test(random, a_far_softcap_on_every_variant);
     tcase_add_test(random, random_problems_on_every_variant);
     tcase_add_test(random, results_repeat);
     suite_add_tcase(suite, fixed);

@@ -113,6 +113,7 @@ static const matrix_case cases[] = {
     {"segments-windows", {520}, {2}, 8, 8, 256, 128, 4, 3, 4, 8, CAUSAL, .layers = 3, .segment_bytes = 2 * MIB},
     {"wide-logits", {900}, {1}, 4, 2, 64, 64, 3, 3, 4, 0, CAUSAL, .query_deviation = 12},
     {"unseen-outlier", {400}, {2}, 4, 2, 64, 64, 3, 3, 0, 0, {VK_TRUE, 390, 0, 0}, .outlier = 3e6f},
+    {"softcap-far", {260}, {3}, 5, 1, 96, 96, 3, 2, 4, 16, CAUSAL, .softcap = 1e6f},
 };
 
 #define CASE_COUNT (sizeof cases / sizeof cases[0])
