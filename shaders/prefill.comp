@@ -28,6 +28,7 @@
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
 layout(constant_id = OCTAVO_SPEC_ROWS) const uint ROWS = 32;
+layout(constant_id = OCTAVO_SPEC_LOGITS) const uint LOGITS = 0;
 #ifdef OCTAVO_INT_DOT
 layout(constant_id = OCTAVO_SPEC_QUERY_PARTS) const uint PARTS = 2;
 const bool INT_KEYS = KEY_BITS < 16u;

@@ -41,6 +41,7 @@
 
 layout(local_size_x_id = OCTAVO_SPEC_LOCAL_SIZE) in;
 layout(constant_id = OCTAVO_SPEC_ROWS) const uint ROWS = 4;
+layout(constant_id = OCTAVO_SPEC_LOGITS) const uint LOGITS = 0;
 layout(constant_id = OCTAVO_SPEC_TOKENS) const uint TOKENS = 1;
 #ifdef OCTAVO_INT_DOT
 layout(constant_id = OCTAVO_SPEC_QUERY_PARTS) const uint PARTS = 2;

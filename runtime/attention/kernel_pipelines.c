@@ -122,8 +122,7 @@ octavo_gpu_pipeline_info octavo_kernel_walk_info(const octavo_packed_layout *lay
         set_constant(&info, OCTAVO_SPEC_ROTATED, layout->value_bits != 16u);
     set_constant(&info, OCTAVO_SPEC_ROWS, tuning->rows);
     if (tuning->tokens != 0u) set_constant(&info, OCTAVO_SPEC_TOKENS, tuning->tokens);
-    if (octavo_kernel_has_one_dispatch(variant) || variant->source == OCTAVO_KERNEL_PREFILL_TILES)
-        set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
+    set_constant(&info, OCTAVO_SPEC_LOGITS, tuning->logits);
     if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) set_tiles(&info, &tuning->tiles);
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT)
         set_constant(&info, OCTAVO_SPEC_QUERY_PARTS, tuning->query_parts != 0u ? tuning->query_parts : 1u);

@@ -276,7 +276,6 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
     if (shape->phase == OCTAVO_PHASE_DECODE) tuning->share_cost = MATRIX_SHARE_COST;
     tuning->merge_lanes = 32u;
-    tuning->logits = shape->logits;
     return true;
 }
 
@@ -321,7 +320,6 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     tuning->one_share = true;
     if (emulated) tuning->tiles_max = SOFTWARE_BLOCKED_TILES_MAX;
     tuning->merge_lanes = emulated ? 32u : 128u;
-    tuning->logits = shape->logits;
     return true;
 }
 
@@ -407,6 +405,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     const octavo_packed_layout *layout = shape->layout;
     const tuning_row *row = row_of(snapshot);
     memset(tuning, 0, sizeof *tuning);
+    tuning->logits = shape->logits;
     if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_tune(snapshot, variant, shape, rung, tuning);
     if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return tune_prefill(snapshot, variant, shape, rung, tuning);
     if (octavo_kernel_has_one_dispatch(variant)) return tune_matrix(snapshot, variant, shape, rung, tuning);

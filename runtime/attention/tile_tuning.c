@@ -178,7 +178,6 @@ bool octavo_tile_tune(const octavo_device_snapshot *snapshot, const octavo_kerne
     tuning->one_share = on_processor || is_emulated;
     if (tuning->one_share) tuning->tiles_max = is_emulated ? EMULATED_TILES_MAX : SOFTWARE_TILES_MAX;
     tuning->merge_lanes = on_processor || is_emulated ? 32u : 128u;
-    tuning->logits = shape->logits;
     return true;
 }
 

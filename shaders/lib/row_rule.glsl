@@ -1,5 +1,5 @@
 // What the logits of a row go through, whichever walk has them. Includer has mask.glsl, the block push, and shared
-// shared_row_scale[], shared_row_mean[], shared_row_place[].
+// shared_row_scale[], shared_row_mean[], shared_row_place[], and the constant LOGITS.
 #ifndef OCTAVO_ROW_RULE_GLSL
 #define OCTAVO_ROW_RULE_GLSL
 
@@ -26,10 +26,10 @@ bool row_sees(row_rule rule, uint token) {
 
 // The soft-cap and the rule of rows that see nothing; x is in units of log2, or of the cap where there is one.
 float finish_logit(row_rule rule, float x) {
-    if (push.softcap > 0.0) {
+    if ((LOGITS & OCTAVO_LOGITS_SOFTCAP) != 0u && push.softcap > 0.0) {
         x = soft_capped(push.softcap, x);
     }
-    return rule.empty && mask_empty_mode(push.mask) == 2u ? 0.0 : x;
+    return (LOGITS & OCTAVO_LOGITS_UNIFORM) != 0u && rule.empty && mask_empty_mode(push.mask) == 2u ? 0.0 : x;
 }
 
 bool is_finite(float x) {
