@@ -246,14 +246,19 @@ size_t fleet_value_jobs(const fleet_device *device, const char *variant_name, fl
                          .capacity = capacity - kept,
                          .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
         octavo_kernel_shape shape = {.layout = &layout, .group = groups[i]};
-        bool found = false;
-        for (uint32_t v = 0; v < count && !found; v++) {
+        for (uint32_t v = 0; v < count; v++) {
             const octavo_kernel_variant *variant = &octavo_kernel_variants[order[v]];
             bool is_for_prefill = octavo_kernel_is_for_prefill(variant);
             shape.phase = is_for_prefill ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
             shape.query_tokens = is_for_prefill ? 512 : 1;
-            found = add_walk(&list, octavo_kernel_has_one_dispatch(variant) ? &snapshot : &narrow, variant, &shape,
-                             "d 128/128 bits 3/3", true);
+            /* a variant that spills on all rungs gives way to the next one */
+            fleet_job *last = list.count > 0 && list.count <= list.capacity ? &list.jobs[list.count - 1] : NULL;
+            size_t before = list.count;
+            (void)add_walk(&list, octavo_kernel_has_one_dispatch(variant) ? &snapshot : &narrow, variant, &shape,
+                           "d 128/128 bits 3/3", true);
+            if (last != NULL && last->trip_values != 0 && list.count > before) {
+                last->has_rung = true;
+            }
         }
         for (size_t j = 0; j < list.count && j < list.capacity; j++) {
             if (list.jobs[j].trip_values != 0) { /* a walk */
