@@ -57,9 +57,13 @@ uint magnitude_bits(float t) {
     return floatBitsToUint(shifted);
 }
 
-// With its sign. Not by adding and subtracting a large number: SwiftShader takes that for nothing at all.
+// With its sign: 1.5 * 2^23 added and taken off again. Not by roundEven: lavapipe rounds halves away from zero where the
+// processor cannot round its vectors. An integer operation turns the sign, since SwiftShader takes the addition and the
+// subtraction for nothing at all.
 float signed_magnitude(float t) {
-    return roundEven(t);
+    precise float shifted = t + 12582912.0;
+    precise float negative = uintBitsToFloat(floatBitsToUint(shifted) ^ 0x80000000u) + 12582912.0;
+    return -negative;
 }
 
 // A whole number below 2^23 in the low bits.
