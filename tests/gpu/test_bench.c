@@ -49,8 +49,7 @@ static void check_row(const octavo_report_row *row) {
 
 static char *const runs[] = {
     "bench --tokens 5000 --kv-heads 2 --d 64 --gqa 3 --queries 1,4 --kv 3,f16 --mask causal --mask causal,window=50",
-    "bench --tokens 1..700 --batch 5 --equal-total --kv-heads 1 --d 96 --dv 40 --gqa 2 --kv 4/2 --first 0 --warm "
-    "--dtype f16,bf16",
+    "bench --tokens 1..700 --batch 5 --equal-total --kv-heads 1 --dv 40 --kv 4/2 --first 0 --warm --dtype f16,bf16",
     "bench --phase append,prefill --tokens 130 --batch 2 --kv-heads 2 --d 33 --mask none --dtype f16",
     "bench --preset gpt-oss-20b,esm-2-650m --tokens 200",
 };

@@ -560,12 +560,9 @@ START_TEST(fewer_rows_where_shared_memory_is_small) {
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {numbers_obey_the_floor_of_vulkan,
-                            checked_in_module_has_the_arrays_of_its_source,
-                            other_kernels_obey_the_floor_of_vulkan,
-                            named_choices,
-                            widest_shape_on_the_least_device,
-                            fewer_rows_where_shared_memory_is_small};
+    const TTest *tests[] = {numbers_obey_the_floor_of_vulkan,       checked_in_module_has_the_arrays_of_its_source,
+                            other_kernels_obey_the_floor_of_vulkan, named_choices,
+                            widest_shape_on_the_least_device,       fewer_rows_where_shared_memory_is_small};
     /* CTest runs them beside each other */
     TCase *const parts[] = {tcase_create("even_devices"), tcase_create("odd_devices"), tcase_create("others")};
     Suite *suite = suite_create("kernel_tuning");
