@@ -3,11 +3,9 @@
 #include "tensor_type.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* Elements from row to row: rows start on multiples of 4 bytes. */
 static uint32_t stride_of(const octavo_bench_rows *rows) {
-    return rows->type == OCTAVO_F32 ? rows->channels : rows->channels + rows->channels % 2;
+    return octavo_tensor_row_stride(rows->type, rows->channels);
 }
 
 static size_t row_bytes(const octavo_bench_rows *rows) {

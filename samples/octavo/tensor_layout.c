@@ -7,8 +7,7 @@
 octavo_tensor_layout octavo_tensor_layout_make(octavo_type type, uint32_t tokens, uint32_t heads, uint32_t channels,
                                                uint32_t padding, bool head_major) {
     octavo_tensor_layout layout = {type, tokens, heads, channels, 0, 0, 0, 0};
-    uint32_t row = channels + padding;
-    if (type != OCTAVO_F32) row += row % 2; /* rows start on multiples of 4 bytes */
+    uint32_t row = octavo_tensor_row_stride(type, channels + padding);
     layout.token_stride = head_major ? row : row * heads;
     layout.head_stride = head_major ? row * tokens : row;
     layout.row_bytes = (size_t)row * tokens * heads * octavo_tensor_type_size(type);

@@ -21,6 +21,10 @@ size_t octavo_tensor_type_size(octavo_type type) {
     return type == OCTAVO_F32 ? 4 : 2;
 }
 
+uint32_t octavo_tensor_row_stride(octavo_type type, uint32_t channels) {
+    return type == OCTAVO_F32 ? channels : channels + channels % 2;
+}
+
 static uint16_t bfloat_from_float(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);

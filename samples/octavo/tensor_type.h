@@ -14,6 +14,8 @@ const char *octavo_tensor_type_name(octavo_type type);
 /* False: no type has this name. */
 bool octavo_tensor_type_named(const char *name, octavo_type *type);
 size_t octavo_tensor_type_size(octavo_type type);
+/* Elements from row to row, at least: rows start on multiples of 4 bytes. */
+uint32_t octavo_tensor_row_stride(octavo_type type, uint32_t channels);
 
 /* bytes: `count` elements, at any place. */
 void octavo_tensor_store(octavo_type type, const float *values, size_t count, uint8_t *bytes);
