@@ -61,11 +61,11 @@ START_TEST(tiles_take_any_product) {
 }
 END_TEST
 
-/* d 'dim', K and V of 3 bits. */
+/* d `dim`, K and V of 3 bits, four query heads for each KV head. */
 static octavo_kernel_tuning tune_tiles(const octavo_device_snapshot *snapshot, const char *name, uint32_t dim,
-                                       uint32_t rung) {
+                                       uint32_t tokens, uint32_t rung) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-    octavo_kernel_shape shape = {&layout, 4u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
+    octavo_kernel_shape shape = {&layout, 4u, tokens, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
     octavo_kernel_tuning tuning = {0};
     const octavo_kernel_variant *variant = variant_named(name);
     ck_assert_msg(octavo_kernel_tune(snapshot, variant, &shape, rung, &tuning), "%s: d %u rung %u", snapshot->name, dim,
@@ -87,33 +87,40 @@ static octavo_kernel_tuning tune_tiles(const octavo_device_snapshot *snapshot, c
 START_TEST(tiles_of_devices) {
     static const struct {
         fabricated_device device;
-        uint32_t dim, rung;
+        uint32_t dim, tokens, rung;
         uint32_t lanes, rows;
         octavo_tile_numbers tiles; /* m, n, k, subgroup, row teams, column teams, block, held, steps */
     } expected[] = {
-        {FABRICATED_RDNA3, 128u, 0u, 128u, 64u, {16u, 16u, 16u, 32u, 4u, 1u, 32u, 1u, 2u}},
-        {FABRICATED_RDNA3, 128u, 1u, 128u, 64u, {16u, 16u, 16u, 32u, 4u, 1u, 32u, 0u, 2u}},
-        {FABRICATED_RDNA3, 128u, 2u, 256u, 64u, {16u, 16u, 16u, 32u, 4u, 2u, 32u, 0u, 2u}},
-        {FABRICATED_RDNA3, 256u, 0u, 256u, 64u, {16u, 16u, 16u, 32u, 4u, 2u, 16u, 0u, 2u}},
-        {FABRICATED_INTEL_DG2, 128u, 0u, 512u, 64u, {8u, 8u, 16u, 8u, 8u, 8u, 32u, 0u, 1u}},
-        {FABRICATED_INTEL_DG2, 64u, 0u, 256u, 64u, {8u, 8u, 16u, 8u, 8u, 4u, 32u, 0u, 1u}},
-        {FABRICATED_HOPPER, 64u, 0u, 128u, 64u, {16u, 8u, 16u, 32u, 4u, 1u, 32u, 1u, 2u}},
-        {FABRICATED_HOPPER, 128u, 0u, 256u, 64u, {16u, 8u, 16u, 32u, 4u, 2u, 32u, 1u, 2u}},
+        {FABRICATED_RDNA3, 128u, 512u, 0u, 128u, 64u, {16u, 16u, 16u, 32u, 4u, 1u, 32u, 1u, 2u}},
+        {FABRICATED_RDNA3, 128u, 512u, 1u, 128u, 64u, {16u, 16u, 16u, 32u, 4u, 1u, 32u, 0u, 2u}},
+        {FABRICATED_RDNA3, 128u, 512u, 2u, 256u, 64u, {16u, 16u, 16u, 32u, 4u, 2u, 32u, 0u, 2u}},
+        {FABRICATED_RDNA3, 256u, 512u, 0u, 256u, 64u, {16u, 16u, 16u, 32u, 4u, 2u, 16u, 0u, 2u}},
+        {FABRICATED_INTEL_DG2, 128u, 512u, 0u, 512u, 64u, {8u, 8u, 16u, 8u, 8u, 8u, 32u, 0u, 1u}},
+        {FABRICATED_INTEL_DG2, 64u, 512u, 0u, 256u, 64u, {8u, 8u, 16u, 8u, 8u, 4u, 32u, 0u, 1u}},
+        {FABRICATED_RDNA3, 128u, 16u, 0u, 128u, 64u, {16u, 16u, 16u, 32u, 4u, 1u, 32u, 1u, 2u}},
+        {FABRICATED_RDNA3, 128u, 8u, 0u, 128u, 32u, {16u, 16u, 16u, 32u, 2u, 2u, 32u, 1u, 2u}},
+        {FABRICATED_RDNA3, 128u, 1u, 0u, 128u, 16u, {16u, 16u, 16u, 32u, 1u, 4u, 32u, 1u, 2u}},
+        {FABRICATED_RDNA3, 32u, 1u, 0u, 64u, 16u, {16u, 16u, 16u, 32u, 1u, 2u, 32u, 1u, 2u}},
+        {FABRICATED_INTEL_DG2, 128u, 4u, 0u, 256u, 16u, {8u, 8u, 16u, 8u, 2u, 16u, 32u, 0u, 1u}},
+        {FABRICATED_HOPPER, 64u, 512u, 0u, 128u, 64u, {16u, 8u, 16u, 32u, 4u, 1u, 32u, 1u, 2u}},
+        {FABRICATED_HOPPER, 128u, 512u, 0u, 256u, 64u, {16u, 8u, 16u, 32u, 4u, 2u, 32u, 1u, 2u}},
     };
     for (uint32_t i = 0; i < COUNT(expected); ++i) {
         usable_device device;
         ck_assert(fabricate_usable_device(expected[i].device, &device));
-        octavo_kernel_tuning t = tune_tiles(&device.snapshot, "prefill_tiles", expected[i].dim, expected[i].rung);
-        ck_assert_msg(t.lanes == expected[i].lanes && t.rows == expected[i].rows &&
-                          memcmp(&t.tiles, &expected[i].tiles, sizeof t.tiles) == 0,
-                      "%s d %u rung %u: lanes %u rows %u, %u x %u x %u, subgroup %u, teams %u x %u, block %u, held %u",
-                      device.snapshot.name, expected[i].dim, expected[i].rung, t.lanes, t.rows, t.tiles.m, t.tiles.n,
-                      t.tiles.k, t.tiles.subgroup, t.tiles.row_teams, t.tiles.column_teams, t.tiles.block,
-                      t.tiles.hold_query);
+        octavo_kernel_tuning t =
+            tune_tiles(&device.snapshot, "prefill_tiles", expected[i].dim, expected[i].tokens, expected[i].rung);
+        ck_assert_msg(
+            t.lanes == expected[i].lanes && t.rows == expected[i].rows &&
+                memcmp(&t.tiles, &expected[i].tiles, sizeof t.tiles) == 0,
+            "%s d %u tokens %u rung %u: lanes %u rows %u, %u x %u x %u, subgroup %u, teams %u x %u, block %u, held %u",
+            device.snapshot.name, expected[i].dim, expected[i].tokens, expected[i].rung, t.lanes, t.rows, t.tiles.m,
+            t.tiles.n, t.tiles.k, t.tiles.subgroup, t.tiles.row_teams, t.tiles.column_teams, t.tiles.block,
+            t.tiles.hold_query);
     }
     usable_device software; /* the emulation needs nothing */
     ck_assert(fabricate_usable_device(FABRICATED_SWIFTSHADER, &software));
-    octavo_kernel_tuning emulated = tune_tiles(&software.snapshot, "prefill_tiles_emulated", 256u, 0u);
+    octavo_kernel_tuning emulated = tune_tiles(&software.snapshot, "prefill_tiles_emulated", 256u, 512u, 0u);
     ck_assert(emulated.subgroup_size == 0u && emulated.rows == 16u && emulated.lanes == 128u);
 }
 END_TEST

@@ -276,7 +276,10 @@ START_TEST(settings_are_checked) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
     octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
     const octavo_kernel_variant *variant = variant_named(fits[_i].variant);
-    if (octavo_kernel_is_for_prefill(variant)) shape.phase = OCTAVO_PHASE_PREFILL;
+    if (octavo_kernel_is_for_prefill(variant)) {
+        shape.phase = OCTAVO_PHASE_PREFILL;
+        shape.query_tokens = 512u;
+    }
     octavo_kernel_tuning before, after;
     ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &before));
     after = before;
