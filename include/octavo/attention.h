@@ -64,7 +64,8 @@ typedef struct octavo_attention_info {
     octavo_cache *cache;
     uint32_t query_head_count;    /* a multiple of kv_head_count, up to 64 times */
     uint32_t sequence_capacity;   /* most sequences in one call, 1 .. that of the cache */
-    uint32_t query_capacity;      /* most query tokens in one call, all sequences together */
+    uint32_t query_capacity;      /* most query tokens in one call, all sequences together. Kernels are chosen for calls of
+                                     so many: decoding one token and decoding several are fastest by two plans */
     octavo_phase phase;
     octavo_mask mask;
     float scale;   /* of the logits, finite; 0: 1 / sqrt(key_dim) */

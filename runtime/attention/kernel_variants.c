@@ -79,7 +79,8 @@ bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot) {
 
 const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, const octavo_device_snapshot *snapshot,
                                           uint32_t capabilities, octavo_phase phase) {
-    if (octavo_kernel_is_for_prefill(variant) && phase == OCTAVO_PHASE_DECODE) return "the variant is for prefill";
+    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX && phase == OCTAVO_PHASE_DECODE)
+        return "the variant is for prefill"; /* each step would expand the whole cache */
     uint32_t missing = octavo_shader_modules[variant->module].needs & ~capabilities;
     if ((missing & OCTAVO_CAPABILITY_INT_DOT) != 0u) return "the device has no integer dot product";
     if ((missing & OCTAVO_CAPABILITY_SUBGROUP) != 0u) {
@@ -130,9 +131,28 @@ static bool reads_one_long_list(const octavo_device_snapshot *snapshot, const oc
     return snapshot->core_count != 0u && tiles >= (uint64_t)LONG_TILES * snapshot->core_count;
 }
 
+uint32_t octavo_kernel_rows(const octavo_kernel_shape *shape) {
+    uint64_t rows = (uint64_t)shape->group * shape->query_tokens;
+    return rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
+}
+
+/* Steps with fewer rows of a KV head would unpack the cache for rows of a tile that are not there (H100, 65536 tokens,
+ * us of int8_subgroup and prefill_int8, f32_subgroup and prefill_f32: 32 rows 398, 514, 1396, 1109, 64 rows 560, 524,
+ * 1663, 1107, 128 rows 1372, 999, 6077, 2131). */
+#define DECODE_BLOCK_ROWS 64u
+
+/* Whether a decode step is left to variants with smaller query tiles. */
+static bool is_too_large(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
+                         const octavo_kernel_shape *shape) {
+    if (shape->phase != OCTAVO_PHASE_DECODE || !octavo_kernel_is_for_prefill(variant)) return false;
+    bool has_tiles = variant->source == OCTAVO_KERNEL_PREFILL_TILES;
+    return octavo_kernel_rows(shape) < (has_tiles ? octavo_tile_decode_rows(snapshot) : DECODE_BLOCK_ROWS);
+}
+
 /* 0: best. An expanded integer dot costs more than the float product it stands for, and f16 pages have no codes. Where
- * a variant for prefill alone can run, it reads and unpacks the cache for more rows at once than the others. Matrices
- * of a processor are a loop: lavapipe, 512 queries and 4096 keys, d 128: 3.8 s with them, 1.2 s in f32, 0.9 s by dots.
+ * a variant with large query tiles can run, it reads and unpacks the cache for more rows at once than the others.
+ * Matrices of a processor are a loop: lavapipe, 512 queries and 4096 keys, d 128: 3.8 s with them, 1.2 s in f32, 0.9 s
+ * by dots.
  */
 #define RANK_COUNT 8u
 static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
@@ -140,8 +160,13 @@ static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel
     bool has_codes = shape->layout->key_bits != 16u || shape->layout->value_bits != 16u;
     bool prefer_int = has_codes && snapshot->int_dot_accelerated != VK_FALSE;
     bool dots_first = prefer_int && shape->phase == OCTAVO_PHASE_DECODE && reads_one_long_list(snapshot, shape);
-    if (variant->source == OCTAVO_KERNEL_PREFILL_TILES && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 7u;
-    if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) return dots_first ? 1u : 0u;
+    bool has_tiles = variant->source == OCTAVO_KERNEL_PREFILL_TILES;
+    if (has_tiles && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 7u;
+    if (is_too_large(snapshot, variant, shape)) return 7u;
+    if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) {
+        bool is_second = dots_first || (has_tiles && shape->phase == OCTAVO_PHASE_DECODE);
+        return is_second ? 1u : 0u;
+    }
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT && variant->one_subgroup && dots_first) return 0u;
     uint32_t first = octavo_kernel_is_for_prefill(variant) ? 1u : 4u;
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT) return prefer_int ? first : first + 2u;

@@ -20,7 +20,7 @@ typedef enum octavo_kernel_arithmetic {
 typedef enum octavo_kernel_source {
     OCTAVO_KERNEL_WALK,        /* walk.comp, between rotate and merge or, for decoding, in one dispatch */
     OCTAVO_KERNEL_WALK_MATRIX, /* walk_matrix.comp: one dispatch */
-    OCTAVO_KERNEL_PREFILL,     /* prefill.comp: blocks of rows without matrix units. This and the next: prefill alone */
+    OCTAVO_KERNEL_PREFILL,     /* prefill.comp: blocks of rows without matrix units. From here on for prefill */
     OCTAVO_KERNEL_PREFILL_TILES,  /* prefill_tiles.comp: products of any layout, operands in shared memory */
     OCTAVO_KERNEL_PREFILL_MATRIX, /* prefill_matrix.comp: operands that expand.comp made, once for all query tiles */
 } octavo_kernel_source;
@@ -51,10 +51,13 @@ extern const octavo_kernel_variant octavo_kernel_variants[OCTAVO_KERNEL_VARIANT_
 /* NULL: there is none of this name. */
 const octavo_kernel_variant *octavo_kernel_variant_named(const char *name);
 
-/* Its query tiles have so many rows that decoding is left to others. */
+/* Its query tiles have so many rows that decoding is left to others, but for steps of many rows. */
 bool octavo_kernel_is_for_prefill(const octavo_kernel_variant *variant);
 /* The walk has only the form that prepares the queries and finishes the rows itself. */
 bool octavo_kernel_has_one_dispatch(const octavo_kernel_variant *variant);
+
+/* Query rows of a KV head, sequence and call: query heads times tokens. */
+uint32_t octavo_kernel_rows(const octavo_kernel_shape *shape);
 
 /* Whether the device binds the buffers of a walk in one dispatch. */
 bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot);

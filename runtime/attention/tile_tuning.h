@@ -8,6 +8,9 @@
  */
 const octavo_gpu_matrix_shape *octavo_tile_product(const octavo_device_snapshot *snapshot);
 
+/* Query rows of a KV head from which on the kernel decodes faster than walks that hold fewer rows. */
+uint32_t octavo_tile_decode_rows(const octavo_device_snapshot *snapshot);
+
 /* As octavo_kernel_variant_refusal and octavo_kernel_tune, for these variants; the first leaves capabilities out. */
 const char *octavo_tile_refusal(const octavo_device_snapshot *snapshot);
 bool octavo_tile_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,

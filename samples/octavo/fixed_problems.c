@@ -50,6 +50,7 @@ static const fixed_problem problems[] = {
     {"rows-uniform", {140}, {300}, 2, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 0, OCTAVO_EMPTY_ROW_UNIFORM, false},
     {"decode-softcap-largest", {300}, {3}, 4, 2, 64, 64, 3, 3, 4, 16, CAUSAL, 0, 1e9f, ZERO, false},
     {"prefill-softcap-least", {120}, {20}, 4, 2, 64, 64, 3, 3, 4, 0, CAUSAL, 0, 1e-9f, ZERO, false},
+    {"decode-many-rows", {300, 40}, {16, 9}, 8, 1, 64, 64, 3, 3, 4, 16, {VK_TRUE, 100, 4, 0}, 0, 0, ZERO, true},
 };
 
 static bool make(const fixed_problem *fixed, uint64_t seed, octavo_problem *problem, octavo_error_line *error) {

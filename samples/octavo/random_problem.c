@@ -218,5 +218,6 @@ void octavo_random_problem_fill(octavo_problem *problem, uint64_t seed, float qu
 
 void octavo_random_problem_force(octavo_problem *problem, const char *variant) {
     problem->variant = variant;
-    if (variant != NULL && strncmp(variant, "prefill", 7) == 0) problem->phase = OCTAVO_PHASE_PREFILL;
+    if (variant != NULL && (strcmp(variant, "prefill_matrix") == 0 || strcmp(variant, "prefill_emulated") == 0))
+        problem->phase = OCTAVO_PHASE_PREFILL;
 }

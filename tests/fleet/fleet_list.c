@@ -95,10 +95,12 @@ static bool add_walk(job_list *list, const octavo_device_snapshot *snapshot, con
         fleet_job job = make_job(&walk, list->names_size, name, chosen);
         job.rung = rung;
         job.int8_dot = snapshot->int_dot_accelerated;
-        job.trip_lanes = tuning.lanes / tuning.teams; /* teams of a fused walk have tiles, or steps, of their own */
+        bool is_tiles = variant->source == OCTAVO_KERNEL_PREFILL_TILES;
         bool is_block = octavo_kernel_has_one_dispatch(variant) || variant->source == OCTAVO_KERNEL_PREFILL;
-        job.trip_values =
-            (is_block ? 32u : OCTAVO_TILE_TOKENS) * (shape->layout->key_dim_padded + shape->layout->value_dim_padded);
+        uint32_t trip_tokens = is_tiles ? tuning.tiles.block : is_block ? 32u : OCTAVO_TILE_TOKENS;
+        /* teams of a fused walk have tiles, or steps, of their own */
+        job.trip_lanes = is_tiles ? tuning.lanes : tuning.lanes / tuning.teams;
+        job.trip_values = trip_tokens * (shape->layout->key_dim_padded + shape->layout->value_dim_padded);
         if (rung == 0) {
             octavo_gpu_pipeline_info rotate =
                 octavo_kernel_rotate_info(shape->layout->key_dim_padded, shape->layout->key_bits, tuning.query_parts);
@@ -287,10 +289,19 @@ size_t fleet_matrix_jobs(const fleet_device *device, fleet_job *jobs, size_t cap
             const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
             octavo_kernel_shape shape = {
                 .layout = &layout, .group = cases[i].group, .query_tokens = 512, .phase = OCTAVO_PHASE_PREFILL};
-            if ((cases[i].what & (PREFILL | MATRIX)) && octavo_kernel_is_for_prefill(variant) &&
-                variant->arithmetic == OCTAVO_KERNEL_MATRIX &&
-                octavo_kernel_variant_refusal(variant, &snapshot, plan.capabilities, shape.phase) == NULL) {
-                add_walk(&list, &snapshot, variant, &shape, name, true);
+            if (!(cases[i].what & (PREFILL | MATRIX)) || !octavo_kernel_is_for_prefill(variant) ||
+                variant->arithmetic != OCTAVO_KERNEL_MATRIX ||
+                octavo_kernel_variant_refusal(variant, &snapshot, plan.capabilities, shape.phase) != NULL) {
+                continue;
+            }
+            add_walk(&list, &snapshot, variant, &shape, name, true);
+            shape.phase = OCTAVO_PHASE_DECODE;
+            if (octavo_kernel_variant_refusal(variant, &snapshot, plan.capabilities, shape.phase) == NULL) {
+                static const uint32_t rows[] = {8, 32}; /* of a KV head: other cuts of a workgroup */
+                for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+                    shape.query_tokens = rows[r] / cases[i].group;
+                    add_walk(&list, &snapshot, variant, &shape, name, true);
+                }
             }
         }
     }

@@ -48,7 +48,8 @@ size_t fleet_jobs(const fleet_device *device, fleet_part part, fleet_job *jobs, 
  * each value are counted of. variant: its name; NULL: what is chosen for decoding. */
 size_t fleet_value_jobs(const fleet_device *device, const char *variant, fleet_job *jobs, size_t capacity);
 
-/* Only the walks with matrix units that are made for prefill, each variant that the device can run. */
+/* Only the walks with matrix units that are made for prefill, each variant that the device can run, and those that
+ * decode also for steps of 8 and 32 rows. */
 size_t fleet_matrix_jobs(const fleet_device *device, fleet_job *jobs, size_t capacity);
 
 /* FILE.spv[,entry=NAME][,ID=VALUE...][,subgroup=N][,full][,chosen]; VALUE is decimal, 0x hex, or a float with a point.

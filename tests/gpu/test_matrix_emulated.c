@@ -181,11 +181,11 @@ static const struct {
     octavo_phase phase;
 } variants[] = {{"matrix_emulated", OCTAVO_PHASE_AUTO},
                 {"prefill_emulated", OCTAVO_PHASE_PREFILL},
-                {"prefill_tiles_emulated", OCTAVO_PHASE_PREFILL},
-                {"prefill_tiles", OCTAVO_PHASE_PREFILL},
+                {"prefill_tiles_emulated", OCTAVO_PHASE_AUTO},
+                {"prefill_tiles", OCTAVO_PHASE_AUTO},
                 {"f16_subgroup", OCTAVO_PHASE_AUTO},
                 {"f16_shared", OCTAVO_PHASE_AUTO},
-                {"prefill_f16", OCTAVO_PHASE_PREFILL}};
+                {"prefill_f16", OCTAVO_PHASE_AUTO}};
 #define VARIANT_COUNT (sizeof variants / sizeof variants[0])
 
 static bool can_run(const octavo_device *device, const char *variant, octavo_phase phase) {

@@ -391,22 +391,29 @@ START_TEST(emulated_matrix_calls) {
 END_TEST
 
 START_TEST(calls_in_one_kernel) {
-    record_on(FABRICATED_HOPPER, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, NULL, NULL, true, "int8_subgroup");
+    record_on(FABRICATED_HOPPER, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, "int8_subgroup", NULL, true, "int8_subgroup");
 }
 END_TEST
 
 START_TEST(calls_in_three_kernels) {
-    record_on(FABRICATED_HOPPER, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, NULL, "dispatches=3", false, "int8_subgroup");
+    record_on(FABRICATED_HOPPER, OCTAVO_CAPABILITY_COOPERATIVE_MATRIX, "int8_subgroup", "dispatches=3", false,
+              "int8_subgroup");
+}
+END_TEST
+
+/* Steps of 64 and more rows of a KV head, which prefill's blocks decode. */
+START_TEST(calls_in_blocks) {
+    record_on(FABRICATED_ANDROID_2021, 0u, "prefill_f32", NULL, false, "prefill_f32");
 }
 END_TEST
 
 START_TEST(calls_on_the_least_device) {
-    record_on(FABRICATED_ANDROID_2021, 0u, NULL, NULL, false, "f32_shared");
+    record_on(FABRICATED_ANDROID_2021, 0u, "f32_shared", NULL, false, "f32_shared");
 }
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {matrix_calls, emulated_matrix_calls, calls_in_one_kernel, calls_in_three_kernels,
-                            calls_on_the_least_device};
+    const TTest *tests[] = {matrix_calls,           emulated_matrix_calls, calls_in_one_kernel,
+                            calls_in_three_kernels, calls_in_blocks,       calls_on_the_least_device};
     return run_tests("attention_record", tests, sizeof tests / sizeof tests[0], 300.0);
 }

@@ -25,7 +25,6 @@ static uint32_t variant_order(const usable_device *device, octavo_phase phase, u
 /* A variant is tried when the device can run it and it is made to be fast. */
 static bool belongs_in_order(const usable_device *device, octavo_phase phase, const octavo_kernel_variant *variant) {
     return variant->arithmetic != OCTAVO_KERNEL_EMULATED_MATRIX &&
-           !(octavo_kernel_is_for_prefill(variant) && phase == OCTAVO_PHASE_DECODE) &&
            octavo_kernel_variant_refusal(variant, &device->snapshot, device->capabilities, phase) == NULL;
 }
 
@@ -51,6 +50,7 @@ static void check_order(const usable_device *device, octavo_phase phase, uint32_
     for (uint32_t i = 1; i < count; ++i) {
         const octavo_kernel_variant *before = &octavo_kernel_variants[order[i - 1u]];
         const octavo_kernel_variant *after = &octavo_kernel_variants[order[i]];
+        if (phase == OCTAVO_PHASE_DECODE && octavo_kernel_is_for_prefill(after)) continue; /* of few rows: the last */
         bool both = before->arithmetic == OCTAVO_KERNEL_MATRIX && after->arithmetic == OCTAVO_KERNEL_MATRIX;
         ck_assert_msg(after->arithmetic != OCTAVO_KERNEL_MATRIX || (both && octavo_kernel_is_for_prefill(before)),
                       "%s: %s before %s", name, before->name, after->name);
@@ -94,7 +94,7 @@ typedef struct expected_variant {
     const char *name;
     uint32_t needs; /* capabilities */
     octavo_kernel_arithmetic arithmetic;
-    bool one_subgroup, fused, prefill_only, expands;
+    bool one_subgroup, fused, for_prefill, expands;
 } expected_variant;
 
 #define MATRIX_CAPABILITIES                                                                                            \
@@ -133,12 +133,11 @@ START_TEST(refusals_follow_capabilities) {
         ck_assert_int_eq(variant->arithmetic, expected->arithmetic);
         ck_assert(variant->one_subgroup == expected->one_subgroup &&
                   octavo_kernel_has_one_dispatch(variant) == expected->fused);
-        ck_assert(octavo_kernel_is_for_prefill(variant) == expected->prefill_only);
+        ck_assert(octavo_kernel_is_for_prefill(variant) == expected->for_prefill);
         ck_assert((variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) == expected->expands);
         const char *for_decoding =
             octavo_kernel_variant_refusal(variant, &device.snapshot, UINT32_MAX, OCTAVO_PHASE_DECODE);
-        ck_assert(expected->prefill_only ? strcmp(for_decoding, "the variant is for prefill") == 0
-                                         : for_decoding == NULL);
+        ck_assert(expected->expands ? strcmp(for_decoding, "the variant is for prefill") == 0 : for_decoding == NULL);
         for (uint32_t have = 0; have < 1u << COUNT(bits); ++have) {
             uint32_t capabilities = 0u;
             for (uint32_t i = 0; i < COUNT(bits); ++i) capabilities |= (have >> i & 1u) != 0u ? bits[i] : 0u;
@@ -273,7 +272,7 @@ static uint32_t place_in_order(const usable_device *device, octavo_phase phase, 
     return UINT32_MAX;
 }
 
-/* Before all that has no matrix units, where the device has a product; never for decoding, never emulated. */
+/* Before all that has no matrix units, where the device has a product; after all to decode one row; never emulated. */
 START_TEST(tiles_are_for_prefill) {
     for (uint32_t which = 0; which < FABRICATED_DEVICE_COUNT; ++which) {
         usable_device device;
@@ -283,7 +282,9 @@ START_TEST(tiles_are_for_prefill) {
         bool has = (device.capabilities & OCTAVO_CAPABILITY_COOPERATIVE_MATRIX) != 0u;
         ck_assert_msg((place != UINT32_MAX) == has, "%s: place %u", name, place);
         ck_assert_msg(!has || place < place_in_order(&device, OCTAVO_PHASE_PREFILL, "f32_shared"), "%s", name);
-        ck_assert_msg(place_in_order(&device, OCTAVO_PHASE_DECODE, "prefill_tiles") == UINT32_MAX, "%s", name);
+        place = place_in_order(&device, OCTAVO_PHASE_DECODE, "prefill_tiles");
+        ck_assert_msg((place != UINT32_MAX) == has, "%s: place %u", name, place);
+        ck_assert_msg(!has || place > place_in_order(&device, OCTAVO_PHASE_DECODE, "f32_shared"), "%s", name);
         ck_assert_msg(place_in_order(&device, OCTAVO_PHASE_PREFILL, "prefill_tiles_emulated") == UINT32_MAX, "%s",
                       name);
     }
@@ -304,6 +305,44 @@ START_TEST(tiles_are_for_prefill) {
     software.capabilities |= MATRIX_CAPABILITIES;
     uint32_t last = place_in_order(&software, OCTAVO_PHASE_PREFILL, "prefill_tiles");
     ck_assert(last != UINT32_MAX && last > place_in_order(&software, OCTAVO_PHASE_PREFILL, "f32_shared"));
+}
+END_TEST
+
+/* Decode steps of many rows of a KV head: by tiles where that was found to be faster, by blocks from 64 rows on; else
+ * by walks of few rows. */
+START_TEST(many_rows_are_decoded_in_tiles) {
+    static const struct {
+        fabricated_device device;
+        uint32_t group, tokens;
+        const char *first, *second;
+    } expected[] = {
+        {FABRICATED_RDNA3, 8u, 3u, "int8_subgroup", "int8_shared"},
+        {FABRICATED_RDNA3, 8u, 4u, "prefill_tiles", "int8_subgroup"},
+        {FABRICATED_RDNA3, 4u, 16u, "prefill_tiles", "prefill_int8"},
+        {FABRICATED_RDNA3, 64u, 1u, "prefill_tiles", "prefill_int8"},
+        {FABRICATED_INTEL_DG2, 8u, 4u, "int8_subgroup", "int8_shared"},
+        {FABRICATED_INTEL_DG2, 8u, 16u, "prefill_int8", "prefill_f32"},
+        {FABRICATED_HOPPER, 7u, 1u, "matrix", "int8_subgroup"},
+        {FABRICATED_HOPPER, 8u, 1u, "matrix", "prefill_tiles"},
+        {FABRICATED_HOPPER, 16u, 16u, "matrix", "prefill_tiles"},
+        {FABRICATED_LAVAPIPE, 4u, 15u, "f32_subgroup", "f32_shared"},
+        {FABRICATED_LAVAPIPE, 4u, 16u, "prefill_f32", "prefill_f16"},
+        {FABRICATED_ANDROID_2021, 4u, 16u, "prefill_f32", "f32_shared"},
+        {FABRICATED_ANDROID_2021, 64u, UINT32_MAX, "prefill_f32", "f32_shared"},
+    };
+    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
+    for (uint32_t i = 0; i < COUNT(expected); ++i) {
+        usable_device device;
+        ck_assert(fabricate_usable_device(expected[i].device, &device));
+        octavo_kernel_shape shape = {&layout, expected[i].group, expected[i].tokens, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
+        uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
+        uint32_t count = octavo_kernel_variant_order(&device.snapshot, device.capabilities, &shape, order);
+        ck_assert_uint_ge(count, 2u);
+        const char *first = octavo_kernel_variants[order[0]].name, *second = octavo_kernel_variants[order[1]].name;
+        ck_assert_msg(strcmp(first, expected[i].first) == 0 && strcmp(second, expected[i].second) == 0,
+                      "%s, %u x %u rows: %s, %s", device.snapshot.name, expected[i].group, expected[i].tokens, first,
+                      second);
+    }
 }
 END_TEST
 
@@ -374,6 +413,7 @@ int main(void) {
                             one_dispatch_wants_seven_buffers,
                             dots_read_one_long_list,
                             tiles_are_for_prefill,
+                            many_rows_are_decoded_in_tiles,
                             f16_goes_before_f32_where_it_is_shorter,
                             keys_and_values_go_together_where_they_can,
                             spills_by_name};
