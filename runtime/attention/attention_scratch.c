@@ -74,6 +74,13 @@ static octavo_status create_expanded(octavo_attention *plan) {
     uint64_t budget = at_most(limit, bytes > used ? bytes - used : 0u);
     if (partials * (partial_bytes + share_bytes) > budget) partials = least;
     if (budget < partials * (partial_bytes + share_bytes)) budget = partials * (partial_bytes + share_bytes);
+    /* few lists are cut in each window */
+    const uint64_t windows = (slots + plan->expanded_capacity - 1u) / plan->expanded_capacity;
+    const uint64_t cuts = at_most(2u * splits * windows, budget / 4u / (partial_bytes + share_bytes));
+    if (cuts > partials) {
+        shares += cuts - partials;
+        partials = cuts;
+    }
     shares = at_most(shares, (budget - partials * partial_bytes) / share_bytes);
     /* windows leave partial results of all tiles: what is left is theirs */
     uint64_t wished = at_most(tiles * plan->cut_count, (budget - shares * share_bytes) / partial_bytes);

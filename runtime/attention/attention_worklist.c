@@ -254,8 +254,9 @@ static uint32_t cut_list(list_builder *builder, const octavo_slice_part *part, c
 
 typedef struct slice_totals {
     uint32_t sequences, tiles, pages, partials, ranges, shares, groups;
-    uint64_t work;    /* KV tiles */
-    uint32_t longest; /* list, in KV tiles */
+    uint64_t work;        /* KV tiles */
+    uint32_t longest;     /* list, in KV tiles */
+    uint32_t whole_tiles; /* KV tiles of all sequences, seen or not */
 } slice_totals;
 
 /* A walk of expanded tiles finishes the tiles that have one share. */
@@ -291,10 +292,26 @@ static octavo_status count_slice(const octavo_attention *plan, const octavo_atte
         totals->tiles += tiles;
         totals->pages += listed_pages(plan, &part);
     }
+    totals->whole_tiles = builder.tile_base;
     totals->ranges = builder.ranges;
     totals->shares = builder.shares;
     totals->groups = builder.groups;
     return status;
+}
+
+/* Shares of a list in a window, at most: more of them prepare the query more often than they fill the device (H100,
+ * 65536 tokens, 64 rows of each of 8 heads: 16 shares 358 us, 32 shares 408). */
+#define EVEN_SHARES_MAX 16u
+
+/* Where lists are cut only for want of lists: each into as many shares of one length as fill `wanted` workgroups, in
+ * each window of expanded tiles, since windows are walked one after the other. */
+static uint64_t even_chunk(const octavo_attention *plan, const slice_totals *totals, uint64_t wanted) {
+    if (totals->tiles >= wanted || totals->work == 0u) return totals->longest;
+    uint64_t capacity = plan->expanded_capacity, windows = 1u;
+    if (capacity > 0u && totals->whole_tiles > capacity) windows = (totals->whole_tiles + capacity - 1u) / capacity;
+    uint64_t shares = wanted * totals->longest / totals->work;
+    if (shares > EVEN_SHARES_MAX) shares = EVEN_SHARES_MAX;
+    return (totals->longest + windows * shares - 1u) / (windows * shares);
 }
 
 octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo_attention_run *run,
@@ -308,7 +325,7 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
     /* each workgroup but one ends inside a list, which has a share more then */
     uint64_t work = totals.work + plan->tuning.share_cost * (totals.tiles + wanted - 1u);
     uint64_t chunk = (work + wanted - 1u) / wanted;
-    if (plan->tuning.whole_lists && totals.tiles >= wanted) chunk = totals.longest;
+    if (plan->tuning.whole_lists) chunk = even_chunk(plan, &totals, wanted);
     if (chunk == 0u) chunk = 1u;
     /* No share may outlast a dispatch's budget by itself; rather than that a smaller slice, while there is one. */
     uint64_t budget = plan->tuning.slice_work / ((uint64_t)plan->tuning.rows * OCTAVO_TILE_TOKENS * heads);

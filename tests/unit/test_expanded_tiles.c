@@ -253,7 +253,53 @@ START_TEST(causal_tiles_are_a_triangle) {
 }
 END_TEST
 
+/* One list for each head: as many shares of one length as there are workgroups for, in each window. */
+START_TEST(few_lists_are_cut_evenly) {
+    static const struct {
+        uint32_t tiles, capacity, workgroups; /* of two heads */
+        uint32_t shares, share_tiles;
+    } expected[] = {
+        {64u, 64u, 2u, 1u, 64u},  {64u, 64u, 4u, 2u, 32u}, {64u, 64u, 7u, 3u, 22u}, {64u, 64u, 32u, 16u, 4u},
+        {64u, 64u, 99u, 16u, 4u}, {64u, 32u, 2u, 2u, 32u}, {64u, 32u, 4u, 4u, 16u}, {64u, 16u, 8u, 16u, 4u},
+        {64u, 8u, 99u, 64u, 1u},  {60u, 20u, 4u, 6u, 10u}, {3u, 64u, 4u, 2u, 2u},   {1u, 64u, 99u, 1u, 1u},
+    };
+    for (uint32_t i = 0; i < sizeof expected / sizeof *expected; ++i) {
+        cache_without_device_info info = {.layer_count = 1u,
+                                          .kv_heads = 2u,
+                                          .key_dim = 64u,
+                                          .value_dim = 64u,
+                                          .key_bits = 3u,
+                                          .value_bits = 3u,
+                                          .sequence_capacity = 1u,
+                                          .slot_count = 64u};
+        x.lived.cache = cache_without_device_create(&info);
+        octavo_sequence sequence;
+        uint32_t tokens = 128u * expected[i].tiles, queries = 1u;
+        ck_assert_int_eq(octavo_cache_table_sequence_create(x.lived.cache->table, 0u, &sequence), OCTAVO_SUCCESS);
+        ck_assert_int_eq(cache_without_device_append(x.lived.cache, 0u, 1u, &sequence, &tokens, NULL, NULL),
+                         OCTAVO_SUCCESS);
+        make_plan(1u, 64u, expected[i].capacity);
+        x.plan.tuning.workgroups = expected[i].workgroups;
+        memset(&x.run, 0, sizeof x.run);
+        x.run.sequence_count = 1u;
+        x.run.sequences = &sequence;
+        x.run.query_counts = &queries;
+        make_lists(queries);
+        ck_assert_msg(x.list.share_count == expected[i].shares, "row %u: %u shares", i, x.list.share_count);
+        for (uint32_t s = 0; s < x.list.share_count; ++s) {
+            octavo_share share;
+            memcpy(&share, x.words + x.list.share_offset + OCTAVO_SHARE_WORDS * s, sizeof share);
+            uint32_t least = s + 1u < x.list.share_count ? expected[i].share_tiles : 1u; /* the last may be shorter */
+            ck_assert_msg(share.tile_count >= least && share.tile_count <= expected[i].share_tiles, "row %u: %u tiles",
+                          i, share.tile_count);
+        }
+        free(x.words);
+        cache_without_device_destroy(x.lived.cache);
+    }
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {lists_read_what_was_expanded, causal_tiles_are_a_triangle};
+    const TTest *const tests[] = {lists_read_what_was_expanded, causal_tiles_are_a_triangle, few_lists_are_cut_evenly};
     return run_tests("expanded_tiles", tests, sizeof tests / sizeof tests[0], 120);
 }
