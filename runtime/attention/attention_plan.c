@@ -107,7 +107,8 @@ static octavo_kernel_shape shape_of(const octavo_attention_info *info) {
                                  probe.info.phase,
                                  (info->softcap > 0.0f ? OCTAVO_LOGITS_SOFTCAP : 0u) |
                                      (info->empty_row == OCTAVO_EMPTY_ROW_UNIFORM ? OCTAVO_LOGITS_UNIFORM : 0u),
-                                 fewer ? info->expected_tokens : room};
+                                 fewer ? info->expected_tokens : room,
+                                 info->own_tokens != VK_FALSE};
     return shape;
 }
 

@@ -63,6 +63,8 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
  * subgroup (rows times channels) that 128 registers hold. */
 #define PREFILL_TEAMS 4u
 #define PREFILL_RESULTS 4096u
+#define PREFILL_LONG_TOKENS 8192u
+#define PREFILL_LONG_WORK (UINT64_C(1) << 23) /* tokens times rows of a KV head */
 
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return &software;
@@ -294,11 +296,15 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     while (blocks > 1u && (uint64_t)teams * blocks / 2u * 16u >= wanted) blocks /= 2u;
     while (teams > 1u && (uint64_t)teams / 2u * blocks * 16u >= wanted) teams /= 2u;
     /* fewer rows a workgroup where there are too few workgroups (H100, 1024 queries of 20 heads of 64 channels: 44 us;
-     * with twice the rows 98 us) */
+     * with twice the rows 98 us), unless lists are so long that they are cut: then rows that share what they load count
+     * (us of 64 and 128 rows a workgroup, 8 KV heads; 1024 rows: 4096 tokens 127, 128, 8192 212, 190, 65536 1850, 1397;
+     * 256 rows: 16384 tokens 148, 142, 32768 297, 257; 128 rows: 32768 tokens 206, 222, 65536 460, 451) */
     uint32_t cores = core_count(snapshot);
     uint64_t rows = (uint64_t)shape->query_total * shape->group * layout->kv_heads;
     uint64_t filling = (uint64_t)cores * MATRIX_TEAMS * 16u;
-    while (rows > 0u && blocks > 1u && rows < filling * blocks) blocks /= 2u;
+    uint64_t tokens = octavo_kernel_sequence_tokens(shape);
+    bool is_long = tokens >= PREFILL_LONG_TOKENS && tokens * wanted >= PREFILL_LONG_WORK;
+    while (rows > 0u && blocks > 1u && rows < filling * blocks && !is_long) blocks /= 2u;
     while (teams > 1u && !fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
     if (rung > 2u || blocks >> rung == 0u) return false;
     blocks >>= rung;

@@ -136,6 +136,30 @@ uint32_t octavo_kernel_rows(const octavo_kernel_shape *shape) {
     return rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
 }
 
+uint64_t octavo_kernel_sequence_tokens(const octavo_kernel_shape *shape) {
+    uint32_t total = shape->query_total;
+    return total == 0u ? 0u : shape->cached_tokens / ((total + shape->query_tokens - 1u) / shape->query_tokens);
+}
+
+/* Few rows of packed codes are prefilled faster by the matrix walk, which unpacks the cache for each 16 of them, than
+ * by what expands it first (H100, 3 bits, 8 KV heads, us of matrix and prefill_matrix; d 128, 2048 tokens: 128 rows 32,
+ * 77, 512 rows 53, 78; 32768 tokens: 128 rows 121, 206, 512 rows 377, 395, 1024 rows 774, 609; d 64, 8192 tokens: 256
+ * rows 50, 66, 512 rows 97, 75; d 256: 128 rows 87, 236), where a wave of workgroups has them or their lists are long:
+ * 256 times 96 rows and keys take 1065 and 199. Own tokens it takes sixteen at a time. */
+#define FEW_ROWS_MAX 512u
+#define FEW_ROWS_OF_A_CHANNEL 4u
+#define WALKED_TOKENS 4096u
+static bool walks_few_rows(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape) {
+    const octavo_packed_layout *layout = shape->layout;
+    uint32_t rows = octavo_kernel_rows(shape);
+    if (shape->phase != OCTAVO_PHASE_PREFILL || shape->own_tokens || shape->query_total == 0u) return false;
+    if (rows > FEW_ROWS_MAX || rows > FEW_ROWS_OF_A_CHANNEL * layout->key_dim_padded) return false;
+    if (layout->key_bits == 16u || layout->value_bits == 16u) return false;
+    uint64_t sequences = (shape->query_total + shape->query_tokens - 1u) / shape->query_tokens;
+    uint64_t tiles = sequences * layout->kv_heads * ((rows + 15u) / 16u);
+    return tiles <= snapshot->core_count || octavo_kernel_sequence_tokens(shape) >= WALKED_TOKENS;
+}
+
 /* Steps with fewer rows of a KV head would unpack the cache for rows of a tile that are not there (H100, 65536 tokens,
  * us of int8_subgroup and prefill_int8, f32_subgroup and prefill_f32: 32 rows 398, 514, 1396, 1109, 64 rows 560, 524,
  * 1663, 1107, 128 rows 1372, 999, 6077, 2131). */
@@ -164,8 +188,9 @@ static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel
     if (has_tiles && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 7u;
     if (is_too_large(snapshot, variant, shape)) return 7u;
     if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) {
-        bool is_second = dots_first || (has_tiles && shape->phase == OCTAVO_PHASE_DECODE);
-        return is_second ? 1u : 0u;
+        bool has_rows = octavo_kernel_is_for_prefill(variant); /* many at once */
+        bool is_second = dots_first || (has_rows && shape->phase == OCTAVO_PHASE_DECODE);
+        return is_second || (has_rows && walks_few_rows(snapshot, shape)) ? 1u : 0u;
     }
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT && variant->one_subgroup && dots_first) return 0u;
     uint32_t first = octavo_kernel_is_for_prefill(variant) ? 1u : 4u;

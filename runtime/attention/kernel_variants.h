@@ -34,6 +34,7 @@ typedef struct octavo_kernel_shape {
     octavo_phase phase;
     uint32_t logits;        /* OCTAVO_LOGITS_ */
     uint64_t cached_tokens; /* of all sequences together, as expected or at most; 0: few */
+    bool own_tokens;        /* calls may bring keys and values of their own */
 } octavo_kernel_shape;
 
 typedef struct octavo_kernel_variant {
@@ -58,6 +59,9 @@ bool octavo_kernel_has_one_dispatch(const octavo_kernel_variant *variant);
 
 /* Query rows of a KV head, sequence and call: query heads times tokens. */
 uint32_t octavo_kernel_rows(const octavo_kernel_shape *shape);
+
+/* Cached tokens of a sequence, about; 0: few. */
+uint64_t octavo_kernel_sequence_tokens(const octavo_kernel_shape *shape);
 
 /* Whether the device binds the buffers of a walk in one dispatch. */
 bool octavo_kernel_binds_fused(const octavo_device_snapshot *snapshot);

@@ -22,7 +22,8 @@ static const uint32_t all_groups[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 28,
 static uint32_t variant_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, key_bits, value_bits);
-    octavo_kernel_shape shape = {&layout, 4u, 1u, 1u, phase, 0u, 0u};
+    bool many = phase == OCTAVO_PHASE_PREFILL;
+    octavo_kernel_shape shape = {&layout, 4u, many ? 512u : 1u, many ? 0u : 1u, phase, 0u, 0u, false};
     return octavo_kernel_variant_order(&device->snapshot, device->capabilities, &shape, order);
 }
 
@@ -222,8 +223,8 @@ static uint32_t check_shape(const usable_device *device, const octavo_packed_lay
         c.device = device;
         c.variant = &octavo_kernel_variants[order[i]];
         c.layout = *layout;
-        c.shape =
-            (octavo_kernel_shape){&c.layout, group, query_tokens, 0u, phase, group % 4u, (uint64_t)(group % 3u) << 20};
+        c.shape = (octavo_kernel_shape){
+            &c.layout, group, query_tokens, 0u, phase, group % 4u, (uint64_t)(group % 3u) << 20, false};
         runnable += check_rungs(&c) > 0u ? 1u : 0u;
     }
     return runnable;
@@ -376,7 +377,7 @@ static void check_pipelines(const usable_device *device, const octavo_kernel_var
     const octavo_device_snapshot *s = &device->snapshot;
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
     octavo_phase phase = octavo_kernel_is_for_prefill(variant) ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
-    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, phase, OCTAVO_LOGITS_SOFTCAP, 0u};
+    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, phase, OCTAVO_LOGITS_SOFTCAP, 0u, false};
     octavo_kernel_tuning tuning;
     bool tunes = octavo_kernel_tune(s, variant, &shape, 0u, &tuning);
     if (!tunes && variant->source == OCTAVO_KERNEL_PREFILL_TILES)
@@ -499,7 +500,7 @@ START_TEST(named_choices) {
         variant_order(&device, OCTAVO_PHASE_DECODE, 3u, 3u, order);
         const octavo_kernel_variant *variant = &octavo_kernel_variants[order[0]];
         octavo_kernel_tuning decode, prefill;
-        octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
+        octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u, false};
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &decode));
         shape.phase = OCTAVO_PHASE_PREFILL;
         shape.query_tokens = 512u;
@@ -529,7 +530,7 @@ START_TEST(widest_shape_on_the_least_device) {
     c.device = &device;
     c.variant = &octavo_kernel_variants[order[0]];
     c.layout = octavo_packed_layout_make(1u, 8u, 256u, 256u, 16u, 16u);
-    c.shape = (octavo_kernel_shape){&c.layout, 64u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
+    c.shape = (octavo_kernel_shape){&c.layout, 64u, 512u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u, false};
     ck_assert(octavo_kernel_tune(&device.snapshot, c.variant, &c.shape, 0u, &c.tuning));
     ck_assert_str_eq(c.variant->name, "prefill_f32");
     check_numbers(&c);
@@ -550,7 +551,7 @@ START_TEST(fewer_rows_where_shared_memory_is_small) {
             c->device = &device;
             c->variant = &octavo_kernel_variants[v];
             c->layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-            c->shape = (octavo_kernel_shape){&c->layout, group, 300u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
+            c->shape = (octavo_kernel_shape){&c->layout, group, 300u, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u, false};
             /* two operands of many channels take more than the least that Vulkan asks for */
             EXPECT(check_rungs(c) > 0u ||
                    (i % 3u == 0u && dim > 128u && c->variant->source == OCTAVO_KERNEL_PREFILL_TILES));

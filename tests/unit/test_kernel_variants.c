@@ -15,7 +15,8 @@ static const uint32_t all_bits[] = {2, 3, 4, 16};
 static uint32_t variant_order(const usable_device *device, octavo_phase phase, uint32_t key_bits, uint32_t value_bits,
                               uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT]) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, key_bits, value_bits);
-    octavo_kernel_shape shape = {&layout, 4u, 1u, 1u, phase, 0u, 0u};
+    bool many = phase == OCTAVO_PHASE_PREFILL;
+    octavo_kernel_shape shape = {&layout, 4u, many ? 512u : 1u, many ? 0u : 1u, phase, 0u, 0u, false};
     return octavo_kernel_variant_order(&device->snapshot, device->capabilities, &shape, order);
 }
 
@@ -227,7 +228,7 @@ START_TEST(dots_read_one_long_list) {
     octavo_packed_layout codes = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 2u);
     octavo_packed_layout half = octavo_packed_layout_make(1u, 8u, 128u, 128u, 16u, 3u);
     octavo_packed_layout narrow = octavo_packed_layout_make(1u, 8u, 64u, 64u, 3u, 3u);
-    const octavo_kernel_shape longest = {&codes, 1u, 1u, 1u, OCTAVO_PHASE_DECODE, 0u, 1u << 20};
+    const octavo_kernel_shape longest = {&codes, 1u, 1u, 1u, OCTAVO_PHASE_DECODE, 0u, 1u << 20, false};
     octavo_kernel_shape grouped = longest, batch = longest, brief = longest, several = longest, raw = longest,
                         two = longest, three = longest;
     grouped.group = 2u;
@@ -334,7 +335,8 @@ START_TEST(many_rows_are_decoded_in_tiles) {
     for (uint32_t i = 0; i < COUNT(expected); ++i) {
         usable_device device;
         ck_assert(fabricate_usable_device(expected[i].device, &device));
-        octavo_kernel_shape shape = {&layout, expected[i].group, expected[i].tokens, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
+        octavo_kernel_shape shape = {&layout, expected[i].group, expected[i].tokens, 0u, OCTAVO_PHASE_DECODE, 0u, 0u,
+                                     false};
         uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
         uint32_t count = octavo_kernel_variant_order(&device.snapshot, device.capabilities, &shape, order);
         ck_assert_uint_ge(count, 2u);
@@ -342,6 +344,42 @@ START_TEST(many_rows_are_decoded_in_tiles) {
         ck_assert_msg(strcmp(first, expected[i].first) == 0 && strcmp(second, expected[i].second) == 0,
                       "%s, %u x %u rows: %s, %s", device.snapshot.name, expected[i].group, expected[i].tokens, first,
                       second);
+    }
+}
+END_TEST
+
+/* Chunks of few rows are walked without expanding the cache, where there are few of them or much to read. */
+START_TEST(few_rows_are_prefilled_by_the_walk) {
+    octavo_packed_layout codes = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
+    octavo_packed_layout half = octavo_packed_layout_make(1u, 8u, 128u, 128u, 16u, 3u);
+    octavo_packed_layout narrow = octavo_packed_layout_make(1u, 8u, 64u, 64u, 3u, 3u);
+    const octavo_phase prefill = OCTAVO_PHASE_PREFILL;
+    const struct {
+        octavo_kernel_shape shape;
+        const char *first, *second;
+    } expected[] = {
+        {{&codes, 4u, 64u, 64u, prefill, 0u, 0u, false}, "matrix", "prefill_matrix"},
+        {{&codes, 4u, 128u, 128u, prefill, 0u, 1u << 20, false}, "matrix", "prefill_matrix"},
+        {{&codes, 4u, 129u, 129u, prefill, 0u, 1u << 20, false}, "prefill_matrix", "prefill_tiles"},
+        {{&narrow, 1u, 256u, 256u, prefill, 0u, 1u << 20, false}, "matrix", "prefill_matrix"},
+        {{&narrow, 1u, 257u, 257u, prefill, 0u, 1u << 20, false}, "prefill_matrix", "prefill_tiles"},
+        {{&codes, 4u, 64u, 64u, prefill, 0u, 1u << 20, true}, "prefill_matrix", "prefill_tiles"},
+        {{&half, 4u, 64u, 64u, prefill, 0u, 1u << 20, false}, "prefill_matrix", "prefill_tiles"},
+        {{&codes, 4u, 64u, 0u, prefill, 0u, 1u << 20, false}, "prefill_matrix", "prefill_tiles"},
+        /* two sequences are more than a wave of workgroups; the second pair is long enough */
+        {{&codes, 4u, 64u, 128u, prefill, 0u, 8191u, false}, "prefill_matrix", "prefill_tiles"},
+        {{&codes, 4u, 64u, 128u, prefill, 0u, 8192u, false}, "matrix", "prefill_matrix"},
+        {{&codes, 1u, 96u, 96u * 256u, prefill, 0u, 96u * 256u, false}, "prefill_matrix", "prefill_tiles"},
+    };
+    usable_device hopper;
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &hopper));
+    for (uint32_t i = 0; i < COUNT(expected); ++i) {
+        uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
+        uint32_t count = octavo_kernel_variant_order(&hopper.snapshot, hopper.capabilities, &expected[i].shape, order);
+        ck_assert_uint_ge(count, 2u);
+        const char *first = octavo_kernel_variants[order[0]].name, *second = octavo_kernel_variants[order[1]].name;
+        ck_assert_msg(strcmp(first, expected[i].first) == 0 && strcmp(second, expected[i].second) == 0,
+                      "shape %u: %s, %s", i, first, second);
     }
 }
 END_TEST
@@ -414,6 +452,7 @@ int main(void) {
                             dots_read_one_long_list,
                             tiles_are_for_prefill,
                             many_rows_are_decoded_in_tiles,
+                            few_rows_are_prefilled_by_the_walk,
                             f16_goes_before_f32_where_it_is_shorter,
                             keys_and_values_go_together_where_they_can,
                             spills_by_name};

@@ -1,4 +1,4 @@
-/* How many subgroups of walk_matrix.comp share a workgroup. */
+/* How many subgroups of walk_matrix.comp share a workgroup, and how many rows one of prefill_matrix.comp has. */
 #include "attention/kernel_tuning.h"
 #include "fabricated_devices.h"
 #include "run_tests.h"
@@ -21,7 +21,8 @@ START_TEST(subgroups_by_the_room_for_tokens) {
     for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
         octavo_packed_layout layout =
             octavo_packed_layout_make(1u, 8u, table[i].dim, table[i].dim, table[i].bits, table[i].bits);
-        octavo_kernel_shape shape = {&layout, table[i].group, 1u, 1u, OCTAVO_PHASE_DECODE, 0u, table[i].cached_tokens};
+        octavo_kernel_shape shape = {&layout, table[i].group,         1u,   1u, OCTAVO_PHASE_DECODE,
+                                     0u,      table[i].cached_tokens, false};
         octavo_kernel_tuning tuning;
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &tuning));
         ck_assert_msg(tuning.teams == table[i].teams, "row %u: %u subgroups", (unsigned)i, (unsigned)tuning.teams);
@@ -43,7 +44,7 @@ START_TEST(many_rows_within_shared_memory) {
     for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
         octavo_packed_layout layout =
             octavo_packed_layout_make(1u, 8u, table[i].dim, table[i].dim, table[i].bits, table[i].bits);
-        octavo_kernel_shape shape = {&layout, 4u, table[i].query_tokens, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
+        octavo_kernel_shape shape = {&layout, 4u, table[i].query_tokens, 0u, OCTAVO_PHASE_DECODE, 0u, 0u, false};
         octavo_kernel_tuning tuning;
         ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &tuning));
         ck_assert_uint_eq(tuning.rows, table[i].rows);
@@ -53,7 +54,38 @@ START_TEST(many_rows_within_shared_memory) {
 }
 END_TEST
 
+/* Rows of a workgroup of prefill_matrix: few where there are few workgroups, but not where they have long lists. */
+START_TEST(prefill_rows_by_length) {
+    static const struct {
+        uint32_t group, tokens, sequences;
+        uint64_t cached_tokens; /* of a sequence */
+        uint32_t rows;
+    } table[] = {
+        {4u, 4096u, 1u, 4096u, 128u}, {4u, 512u, 1u, 0u, 64u},     {4u, 256u, 1u, 4096u, 64u},
+        {4u, 256u, 1u, 8192u, 128u},  {4u, 255u, 1u, 8192u, 64u},  {4u, 32u, 1u, 65536u, 128u},
+        {1u, 64u, 1u, 65536u, 64u},   {4u, 64u, 2u, 65536u, 128u},
+    };
+    usable_device device;
+    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+    for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
+        uint32_t sequences = table[i].sequences;
+        octavo_kernel_shape shape = {&layout,
+                                     table[i].group,
+                                     table[i].tokens,
+                                     table[i].tokens * sequences,
+                                     OCTAVO_PHASE_PREFILL,
+                                     0u,
+                                     table[i].cached_tokens * sequences,
+                                     false};
+        octavo_kernel_tuning tuning;
+        ck_assert(octavo_kernel_tune(&device.snapshot, variant_named("prefill_matrix"), &shape, 0u, &tuning));
+        ck_assert_msg(tuning.rows == table[i].rows, "row %u: %u rows", (unsigned)i, (unsigned)tuning.rows);
+    }
+}
+END_TEST
+
 int main(void) {
-    const TTest *tests[] = {subgroups_by_the_room_for_tokens, many_rows_within_shared_memory};
+    const TTest *tests[] = {subgroups_by_the_room_for_tokens, many_rows_within_shared_memory, prefill_rows_by_length};
     return run_tests("matrix_tuning", tests, sizeof tests / sizeof tests[0], 60.0);
 }

@@ -65,7 +65,7 @@ END_TEST
 static octavo_kernel_tuning tune_tiles(const octavo_device_snapshot *snapshot, const char *name, uint32_t dim,
                                        uint32_t tokens, uint32_t rung) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, dim, dim, 3u, 3u);
-    octavo_kernel_shape shape = {&layout, 4u, tokens, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u};
+    octavo_kernel_shape shape = {&layout, 4u, tokens, 0u, OCTAVO_PHASE_PREFILL, 0u, 0u, false};
     octavo_kernel_tuning tuning = {0};
     const octavo_kernel_variant *variant = variant_named(name);
     ck_assert_msg(octavo_kernel_tune(snapshot, variant, &shape, rung, &tuning), "%s: d %u rung %u", snapshot->name, dim,

@@ -274,7 +274,7 @@ START_TEST(settings_are_checked) {
     usable_device device;
     ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
-    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
+    octavo_kernel_shape shape = {&layout, 4u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u, false};
     const octavo_kernel_variant *variant = variant_named(fits[_i].variant);
     if (octavo_kernel_is_for_prefill(variant)) {
         shape.phase = OCTAVO_PHASE_PREFILL;
@@ -316,7 +316,7 @@ START_TEST(own_numbers_fit) {
     usable_device device;
     if (!fabricate_usable_device((fabricated_device)_i, &device)) return;
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 256u, 128u, 4u, 3u);
-    octavo_kernel_shape shape = {&layout, 8u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
+    octavo_kernel_shape shape = {&layout, 8u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u, false};
     for (uint32_t v = 0; v < OCTAVO_KERNEL_VARIANT_COUNT; ++v) {
         const octavo_kernel_variant *variant = &octavo_kernel_variants[v];
         shape.phase = octavo_kernel_is_for_prefill(variant) ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
@@ -341,7 +341,7 @@ START_TEST(shared_memory_is_a_limit) {
     usable_device device;
     ck_assert(fabricate_usable_device(FABRICATED_ANDROID_2021, &device));
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 256u, 256u, 16u, 16u);
-    octavo_kernel_shape shape = {&layout, 8u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u};
+    octavo_kernel_shape shape = {&layout, 8u, 1u, 0u, OCTAVO_PHASE_DECODE, 0u, 0u, false};
     const octavo_kernel_variant *variant = variant_named("f32_shared");
     octavo_kernel_tuning tuning;
     ck_assert(octavo_kernel_tune(&device.snapshot, variant, &shape, 0u, &tuning));
