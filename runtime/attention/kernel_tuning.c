@@ -55,8 +55,8 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
 #define MATRIX_OTHER_REGISTERS 50u
 
 /* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival (H100:
- * 64 sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal lengths 91 us).
- */
+ * 64 sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal lengths 91 us; 48
+ * queries of 4 heads each behind 1024 tokens 32 us at 0, 22 at 10). */
 #define MATRIX_SHARE_COST 10u
 
 /* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache, and the results of a
@@ -276,7 +276,7 @@ static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->fused = true;
     tuning->teams = teams;
     if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
-    if (shape->phase == OCTAVO_PHASE_DECODE) tuning->share_cost = MATRIX_SHARE_COST;
+    tuning->share_cost = MATRIX_SHARE_COST;
     tuning->merge_lanes = 32u;
     return true;
 }
