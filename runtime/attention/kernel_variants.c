@@ -116,12 +116,12 @@ static bool prefers_half(const octavo_device_snapshot *snapshot, const octavo_ke
 
 /* Where one row of queries, or two short ones, read one long list of codes, integer dots read them faster than
  * fragments are made of them: matrices multiply eight rows for the one (H100, one query head for each KV head, us of
- * matrix and int8_subgroup: 131072 tokens 49.0, 50.2, 262144 84.9, 84.1, 1048576 311, 295; d 64, 524288 tokens 116, 88;
+ * matrix and int8_subgroup: 131072 tokens 49.3, 50.1, 262144 85.3, 83.8, 1048576 311, 295; d 64, 524288 tokens 116, 88;
  * d 256 336, 295; 2 bits, 262144 tokens 72.7, 62.0. Two query heads, d 64, 524288 tokens: 109, 96; d 128, 1048576
  * tokens 312, 341. 8 sequences of 32768 87, 93, 64 of 1 .. 32768 82, 130: the matrix walk shares out what a share costs
- * beside its tiles. The length that is known may be what the cache holds at most: 1024 tokens take 10 and 15 us, so
- * the longest must gain more.) */
-#define LONG_TILES 192u /* of a core */
+ * beside its tiles. The length that is known may be what the cache holds at most, and 1024 tokens take 10 and 15 us.
+ * An H200, whose memory is faster, takes 77 us by matrix for 262144 tokens, 205 for 1048576 by int8_subgroup.) */
+#define LONG_TILES 120u /* of a core */
 #define SHORT_ROWS 64u  /* most channels where there are two rows */
 static bool reads_one_long_list(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape) {
     const octavo_packed_layout *layout = shape->layout;

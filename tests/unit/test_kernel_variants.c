@@ -233,7 +233,7 @@ START_TEST(dots_read_one_long_list) {
                         two = longest, three = longest;
     grouped.group = 2u;
     batch.query_total = 8u;
-    brief.cached_tokens = 1u << 18;
+    brief.cached_tokens = 1u << 17;
     several.query_tokens = several.query_total = 4u;
     raw.layout = &half;
     two.layout = three.layout = &narrow;
