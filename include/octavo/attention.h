@@ -131,7 +131,8 @@ OCTAVO_API void octavo_attention_destroy(octavo_attention *attention);
 /* All variants of the build, whether or not a device can run them. index 0 .. count-1; NULL beyond. Static storage. */
 OCTAVO_API const char *octavo_attention_variant_name(uint32_t index);
 /* Why a variant cannot serve this device and phase; NULL when it can. Static storage. Whether it compiles and computes
- * rightly for a shape shows when a plan is made. */
+ * rightly for a shape shows when a plan is made. One that can serve a phase may still be slow for few or many rows; a plan
+ * that chooses itself knows. */
 OCTAVO_API const char *octavo_attention_variant_refusal(const octavo_device *device, uint32_t index, octavo_phase phase);
 /* The variant that the plan uses. */
 OCTAVO_API const char *octavo_attention_variant(const octavo_attention *attention);

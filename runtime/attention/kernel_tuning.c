@@ -303,7 +303,7 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     uint64_t rows = (uint64_t)shape->query_total * shape->group * layout->kv_heads;
     uint64_t filling = (uint64_t)cores * MATRIX_TEAMS * 16u;
     uint64_t tokens = octavo_kernel_sequence_tokens(shape);
-    bool is_long = tokens >= PREFILL_LONG_TOKENS && tokens * wanted >= PREFILL_LONG_WORK;
+    bool is_long = tokens >= PREFILL_LONG_TOKENS && wanted >= PREFILL_LONG_WORK / tokens;
     while (rows > 0u && blocks > 1u && rows < filling * blocks && !is_long) blocks /= 2u;
     while (teams > 1u && !fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
     if (rung > 2u || blocks >> rung == 0u) return false;

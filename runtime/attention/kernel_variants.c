@@ -136,9 +136,14 @@ uint32_t octavo_kernel_rows(const octavo_kernel_shape *shape) {
     return rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
 }
 
+/* Of a call, about; 0: many. */
+static uint64_t sequence_count(const octavo_kernel_shape *shape) {
+    return ((uint64_t)shape->query_total + shape->query_tokens - 1u) / shape->query_tokens;
+}
+
 uint64_t octavo_kernel_sequence_tokens(const octavo_kernel_shape *shape) {
-    uint32_t total = shape->query_total;
-    return total == 0u ? 0u : shape->cached_tokens / ((total + shape->query_tokens - 1u) / shape->query_tokens);
+    uint64_t sequences = sequence_count(shape);
+    return sequences > 0u ? shape->cached_tokens / sequences : 0u;
 }
 
 /* Few rows of packed codes are prefilled faster by the matrix walk, which unpacks the cache for each 16 of them, than
@@ -152,10 +157,10 @@ uint64_t octavo_kernel_sequence_tokens(const octavo_kernel_shape *shape) {
 static bool walks_few_rows(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape) {
     const octavo_packed_layout *layout = shape->layout;
     uint32_t rows = octavo_kernel_rows(shape);
-    if (shape->phase != OCTAVO_PHASE_PREFILL || shape->own_tokens || shape->query_total == 0u) return false;
+    uint64_t sequences = sequence_count(shape);
+    if (shape->phase != OCTAVO_PHASE_PREFILL || shape->own_tokens || sequences == 0u) return false;
     if (rows > FEW_ROWS_MAX || rows > FEW_ROWS_OF_A_CHANNEL * layout->key_dim_padded) return false;
     if (layout->key_bits == 16u || layout->value_bits == 16u) return false;
-    uint64_t sequences = (shape->query_total + shape->query_tokens - 1u) / shape->query_tokens;
     uint64_t tiles = sequences * layout->kv_heads * ((rows + 15u) / 16u);
     return tiles <= snapshot->core_count || octavo_kernel_sequence_tokens(shape) >= WALKED_TOKENS;
 }
@@ -188,9 +193,8 @@ static uint32_t rank(const octavo_device_snapshot *snapshot, const octavo_kernel
     if (has_tiles && snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return 7u;
     if (is_too_large(snapshot, variant, shape)) return 7u;
     if (variant->arithmetic == OCTAVO_KERNEL_MATRIX) {
-        bool has_rows = octavo_kernel_is_for_prefill(variant); /* many at once */
-        bool is_second = dots_first || (has_rows && shape->phase == OCTAVO_PHASE_DECODE);
-        return is_second || (has_rows && walks_few_rows(snapshot, shape)) ? 1u : 0u;
+        bool walk_first = shape->phase == OCTAVO_PHASE_DECODE || walks_few_rows(snapshot, shape);
+        return dots_first || (walk_first && octavo_kernel_is_for_prefill(variant)) ? 1u : 0u;
     }
     if (variant->arithmetic == OCTAVO_KERNEL_INT_DOT && variant->one_subgroup && dots_first) return 0u;
     uint32_t first = octavo_kernel_is_for_prefill(variant) ? 1u : 4u;
