@@ -1,5 +1,6 @@
 #include "attention/kernel_tuning.h"
 
+#include "attention/matrix_tuning.h"
 #include "attention/tile_tuning.h"
 #include "octavo_abi.h"
 
@@ -45,27 +46,6 @@ static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(
 /* The same for prefill.comp, whose tile takes seven hundred to three thousand. */
 #define SOFTWARE_BLOCKED_TILES_MAX 16u
 
-/* Subgroups of a workgroup of the matrix walks: as many as are resident on a core with 255 registers a lane. */
-#define MATRIX_TEAMS 8u
-#define MATRIX_TEAMS_MAX 12u
-#define MATRIX_LONG_TILES 32u /* of a core, from which on more subgroups pay */
-#define CORE_REGISTERS 2048u  /* of a lane of each subgroup, together */
-
-/* Registers of a lane of walk_matrix.comp beside those of matrix_step_registers. */
-#define MATRIX_OTHER_REGISTERS 50u
-
-/* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival (H100:
- * 64 sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal lengths 91 us; 48
- * queries of 4 heads each behind 1024 tokens 32 us at 0, 22 at 10). */
-#define MATRIX_SHARE_COST 10u
-
-/* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache, and the results of a
- * subgroup (rows times channels) that 128 registers hold. */
-#define PREFILL_TEAMS 4u
-#define PREFILL_RESULTS 4096u
-#define PREFILL_LONG_TOKENS 8192u
-#define PREFILL_LONG_WORK (UINT64_C(1) << 23) /* tokens times rows of a KV head */
-
 static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) return &software;
     switch (snapshot->vendor_id) {
@@ -82,62 +62,6 @@ static const tuning_row *row_of(const octavo_device_snapshot *snapshot) {
 
 static uint32_t core_count(const octavo_device_snapshot *snapshot) {
     return snapshot->core_count != 0u ? snapshot->core_count : row_of(snapshot)->cores;
-}
-
-static uint32_t matrix_halves(uint32_t rows) {
-    return rows > 8u ? 2u : 1u;
-}
-
-/* STEP_REGISTERS of walk_matrix.comp: of keys and scales, values, results and scores of two quads of tokens. */
-static uint32_t matrix_step_registers(const octavo_packed_layout *layout, uint32_t rows) {
-    uint32_t key_words = (layout->key_dim_padded / 32u + 3u) / 4u * layout->key_bits;
-    uint32_t value_sets = layout->value_dim_padded / 32u;
-    return 8u * (key_words + 1u) + 12u * value_sets + 8u * (value_sets + 2u) * matrix_halves(rows);
-}
-
-/* SETS of walk_matrix.comp: the quads of tokens that a lane takes at once. */
-static uint32_t matrix_sets(const octavo_packed_layout *layout, uint32_t rows) {
-    if (layout->key_bits == 16u || layout->value_bits == 16u) return 1u;
-    return matrix_step_registers(layout, rows) > 180u ? 1u : 2u;
-}
-
-/* A subgroup alone takes four clocks for an instruction, a core issues four in each: the more are resident, the better,
- * until their registers do not fit. But the fewer there are, the sooner they have merged, and short contexts are all
- * merging (H100, us of 8, 11, 12 subgroups; 3/3 bits, 4 heads: 1024 tokens 12.0, 12.7, 12.8, 65536 34.5, 34.2, 36.9,
- * 1048576 336, 321, 335; 8 heads: 1048576 338, 364; 1 head: 332, 313; 2/2 bits, 4 heads: 262144 87, 76, 73). */
-static uint32_t matrix_teams(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape, uint32_t rows) {
-    const octavo_packed_layout *layout = shape->layout;
-    uint64_t tiles = shape->cached_tokens / OCTAVO_TILE_TOKENS * layout->kv_heads;
-    if (rows > 4u || matrix_sets(layout, rows) < 2u || tiles < (uint64_t)MATRIX_LONG_TILES * core_count(snapshot))
-        return MATRIX_TEAMS;
-    uint32_t teams = CORE_REGISTERS / (matrix_step_registers(layout, rows) + MATRIX_OTHER_REGISTERS);
-    return teams < MATRIX_TEAMS_MAX ? teams : MATRIX_TEAMS_MAX;
-}
-
-/* The same for walk_matrix.comp. */
-static uint32_t matrix_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
-                                    const octavo_kernel_tuning *tuning) {
-    uint32_t teams = tuning->lanes / 32u, halves = matrix_halves(tuning->rows);
-    uint32_t pad = layout->key_dim_padded, key_steps = (pad / 32u + 3u) / 4u * 8u;
-    uint32_t widest = pad > layout->value_dim_padded ? pad : layout->value_dim_padded;
-    uint32_t sets = matrix_sets(layout, tuning->rows);
-    uint32_t merged = tuning->rows * teams;
-    uint32_t staged = merged > 128u ? 1u : merged > 64u ? 2u : merged > 32u ? 4u : 8u; /* sets of 32 channels */
-    if (staged > layout->value_dim_padded / 32u) staged = layout->value_dim_padded / 32u;
-    uint32_t stepped = halves * (key_steps * 64u + teams * sets * 144u); /* queries, weights */
-    uint32_t words = stepped > merged * staged * 32u ? stepped : merged * staged * 32u;
-    words += tuning->rows * (widest + 2u * teams + 7u) + OCTAVO_SHARE_WORDS + 1u;
-    if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
-    return 4u * words;
-}
-
-/* The same for prefill_matrix.comp. */
-static uint32_t prefill_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
-                                     const octavo_kernel_tuning *tuning) {
-    uint32_t staged = 8u * (layout->value_dim_padded + 8u), pad = 4u * layout->key_dim_padded;
-    uint32_t words = tuning->rows * 6u + tuning->teams * (staged > pad ? staged : pad);
-    if (variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX) words += 32u * 7u;
-    return 4u * words;
 }
 
 #define BLOCK_TOKENS 32u      /* of prefill.comp */
@@ -164,8 +88,7 @@ static uint32_t blocked_shared_bytes(const octavo_kernel_variant *variant, const
 static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                   const octavo_kernel_tuning *tuning) {
     if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_shared_bytes(variant, layout, tuning);
-    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return prefill_shared_bytes(variant, layout, tuning);
-    if (octavo_kernel_has_one_dispatch(variant)) return matrix_shared_bytes(variant, layout, tuning);
+    if (octavo_kernel_has_one_dispatch(variant)) return octavo_matrix_shared_bytes(variant, layout, tuning);
     if (variant->source == OCTAVO_KERNEL_PREFILL) return blocked_shared_bytes(variant, layout, tuning);
     uint32_t query_words = tuning->query_parts != 0u ? tuning->query_parts * layout->key_dim_padded / 4u
                            : tuning->query_half      ? layout->key_dim_padded / 2u
@@ -234,102 +157,11 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
     if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_workgroups(snapshot, tuning);
     const tuning_row *row = row_of(snapshot);
     uint32_t cores = core_count(snapshot);
-    if (!octavo_kernel_has_one_dispatch(variant)) return cores * resident_workgroups(row, tuning);
-    uint32_t teams = tuning->lanes / 32u; /* both matrix kernels have as many on a core */
-    return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
+    if (octavo_kernel_has_one_dispatch(variant)) return octavo_matrix_workgroups(cores, tuning);
+    return cores * resident_workgroups(row, tuning);
 }
 
-/* Teams of 32 lanes that share a query tile; the emulation is one team. Codes are unpacked once for the sixteen rows of
- * a tile (H200, 65536 tokens: 57 us; two tiles of eight 73 us). A rung less is half the rows. */
-static bool tune_matrix(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
-                        const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
-    const tuning_row *row = row_of(snapshot);
-    const uint32_t rows_max = 16u;
-    const bool emulated = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
-    uint64_t wanted = (uint64_t)shape->group * shape->query_tokens;
-    tuning->rows = rows_max;
-    if (wanted < rows_max && shape->phase == OCTAVO_PHASE_DECODE)
-        tuning->rows = power_of_two_at_least((uint32_t)wanted);
-    uint32_t teams = emulated ? 1u : matrix_teams(snapshot, shape, tuning->rows);
-    uint32_t subgroups = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
-    while (teams > 1u &&
-           (32u * teams > snapshot->max_compute_work_group_invocations ||
-            32u * teams > snapshot->max_compute_work_group_size[0] || (subgroups != 0u && teams > subgroups)))
-        teams /= 2u;
-    tuning->lanes = 32u * teams;
-    tuning->subgroup_size = emulated ? 0u : 32u;
-    while (tuning->rows > 1u &&
-           walk_shared_bytes(variant, shape->layout, tuning) > snapshot->max_compute_shared_memory_size)
-        tuning->rows /= 2u;
-    while (teams > 1u && walk_shared_bytes(variant, shape->layout, tuning) > snapshot->max_compute_shared_memory_size) {
-        teams /= 2u;
-        tuning->lanes = 32u * teams;
-    }
-    if (rung > 3u || tuning->rows >> rung == 0u) return false;
-    tuning->rows >>= rung;
-    tuning->shared_bytes = walk_shared_bytes(variant, shape->layout, tuning);
-    if (tuning->lanes > snapshot->max_compute_work_group_invocations ||
-        tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
-        return false;
-    tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
-    tuning->slice_work = row->slice_work;
-    tuning->fused = true;
-    tuning->teams = teams;
-    if (emulated) tuning->tiles_max = SOFTWARE_TILES_MAX / 2u;
-    tuning->share_cost = MATRIX_SHARE_COST;
-    tuning->merge_lanes = 32u;
-    return true;
-}
-
-static bool fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups);
-
-/* Blocks of 16 rows for each subgroup, as many as its registers hold; a rung less is half of them. */
-static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
-                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
-    const octavo_packed_layout *layout = shape->layout;
-    const bool emulated = variant->arithmetic == OCTAVO_KERNEL_EMULATED_MATRIX;
-    uint64_t wanted = (uint64_t)shape->group * shape->query_tokens;
-    uint32_t blocks = 4u, teams = emulated ? 1u : PREFILL_TEAMS;
-    while (blocks > 1u && blocks * 16u * layout->value_dim_padded > PREFILL_RESULTS) blocks /= 2u;
-    if (emulated && blocks > 2u) blocks = 2u;
-    /* few rows in many subgroups: each works on a row after the other before and after it walks */
-    while (blocks > 1u && (uint64_t)teams * blocks / 2u * 16u >= wanted) blocks /= 2u;
-    while (teams > 1u && (uint64_t)teams / 2u * blocks * 16u >= wanted) teams /= 2u;
-    /* fewer rows a workgroup where there are too few workgroups (H100, 1024 queries of 20 heads of 64 channels: 44 us;
-     * with twice the rows 98 us), unless lists are so long that they are cut: then rows that share what they load count
-     * (us of 64 and 128 rows a workgroup, 8 KV heads; 1024 rows: 4096 tokens 127, 128, 8192 212, 190, 65536 1850, 1397;
-     * 256 rows: 16384 tokens 148, 142, 32768 297, 257; 128 rows: 32768 tokens 206, 222, 65536 460, 451) */
-    uint32_t cores = core_count(snapshot);
-    uint64_t rows = (uint64_t)shape->query_total * shape->group * layout->kv_heads;
-    uint64_t filling = (uint64_t)cores * MATRIX_TEAMS * 16u;
-    uint64_t tokens = octavo_kernel_sequence_tokens(shape);
-    bool is_long = tokens >= PREFILL_LONG_TOKENS && wanted >= PREFILL_LONG_WORK / tokens;
-    while (rows > 0u && blocks > 1u && rows < filling * blocks && !is_long) blocks /= 2u;
-    while (teams > 1u && !fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
-    if (rung > 2u || blocks >> rung == 0u) return false;
-    blocks >>= rung;
-    tuning->subgroup_size = emulated ? 0u : 32u;
-    tuning->fused = true;
-    for (;; teams /= 2u) {
-        tuning->teams = teams;
-        tuning->lanes = 32u * teams;
-        tuning->rows = 16u * blocks * teams;
-        tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
-        if (teams == 1u || tuning->shared_bytes <= snapshot->max_compute_shared_memory_size) break;
-    }
-    if (tuning->lanes > snapshot->max_compute_work_group_invocations ||
-        tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
-        return false;
-    tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
-    tuning->slice_work = row_of(snapshot)->slice_work;
-    tuning->whole_lists = true;
-    tuning->one_share = true;
-    if (emulated) tuning->tiles_max = SOFTWARE_BLOCKED_TILES_MAX;
-    tuning->merge_lanes = emulated ? 32u : 128u;
-    return true;
-}
-
-static bool fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups) {
+bool octavo_kernel_fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups) {
     uint32_t most = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
     return lanes <= snapshot->max_compute_work_group_invocations && lanes <= snapshot->max_compute_work_group_size[0] &&
            (most == 0u || subgroups <= most);
@@ -342,7 +174,7 @@ static void set_form(const octavo_device_snapshot *snapshot, const octavo_kernel
     tuning->fused = fused;
     tuning->teams = fused && variant->one_subgroup ? row_of(snapshot)->teams : 1u;
     while (tuning->teams > 1u &&
-           (!fits_workgroup(snapshot, tuning->teams * team_lanes, tuning->teams) ||
+           (!octavo_kernel_fits_workgroup(snapshot, tuning->teams * team_lanes, tuning->teams) ||
             walk_shared_bytes(variant, layout, tuning) > snapshot->max_compute_shared_memory_size))
         tuning->teams /= 2u;
     tuning->lanes = tuning->teams * team_lanes;
@@ -384,7 +216,7 @@ static bool tune_blocked(const octavo_device_snapshot *snapshot, const octavo_ke
     const octavo_packed_layout *layout = shape->layout;
     tuning->lanes = row->prefill_lanes;
     tuning->teams = 1u;
-    while (!fits_workgroup(snapshot, tuning->lanes, 1u)) tuning->lanes /= 2u;
+    while (!octavo_kernel_fits_workgroup(snapshot, tuning->lanes, 1u)) tuning->lanes /= 2u;
     uint32_t rows_min = tuning->lanes / BLOCK_COLUMN_LANES;
     if (rows_min == 0u) return false;
     tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
@@ -413,8 +245,10 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     memset(tuning, 0, sizeof *tuning);
     tuning->logits = shape->logits;
     if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_tune(snapshot, variant, shape, rung, tuning);
-    if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX) return tune_prefill(snapshot, variant, shape, rung, tuning);
-    if (octavo_kernel_has_one_dispatch(variant)) return tune_matrix(snapshot, variant, shape, rung, tuning);
+    if (octavo_kernel_has_one_dispatch(variant)) {
+        tuning->slice_work = row->slice_work;
+        return octavo_matrix_tune(snapshot, variant, shape, core_count(snapshot), rung, tuning);
+    }
     if (variant->source == OCTAVO_KERNEL_PREFILL) return tune_blocked(snapshot, variant, shape, rung, tuning);
     uint32_t team_lanes = variant->one_subgroup ? nearest_subgroup(snapshot, row->lanes) : 32u;
     if (team_lanes < 4u || team_lanes > 128u || !is_power_of_two(team_lanes)) return false;
@@ -455,7 +289,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
 static const char *override_lanes(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                                   uint32_t lanes, octavo_kernel_tuning *tuning) {
     if (variant->source == OCTAVO_KERNEL_PREFILL) {
-        if (!is_power_of_two(lanes) || lanes < BLOCK_COLUMN_LANES || !fits_workgroup(snapshot, lanes, 1u))
+        if (!is_power_of_two(lanes) || lanes < BLOCK_COLUMN_LANES || !octavo_kernel_fits_workgroup(snapshot, lanes, 1u))
             return "lanes: not a power of two from 8 on that a workgroup has on this device";
         tuning->lanes = lanes;
         return NULL;
@@ -465,7 +299,7 @@ static const char *override_lanes(const octavo_device_snapshot *snapshot, const 
     if (lanes % tuning->subgroup_size != 0u || lanes > LANES_MAX)
         return octavo_kernel_has_one_dispatch(variant) ? "lanes: not a multiple of 32 up to 1024"
                                                        : "lanes: not whole subgroups up to 1024";
-    if (!fits_workgroup(snapshot, lanes, lanes / tuning->subgroup_size))
+    if (!octavo_kernel_fits_workgroup(snapshot, lanes, lanes / tuning->subgroup_size))
         return "lanes: more than a workgroup has on this device";
     if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX)
         tuning->rows = tuning->rows / tuning->teams * (lanes / tuning->subgroup_size);
