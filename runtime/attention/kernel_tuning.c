@@ -161,12 +161,6 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
     return cores * resident_workgroups(row, tuning);
 }
 
-bool octavo_kernel_fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups) {
-    uint32_t most = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
-    return lanes <= snapshot->max_compute_work_group_invocations && lanes <= snapshot->max_compute_work_group_size[0] &&
-           (most == 0u || subgroups <= most);
-}
-
 /* In one dispatch, with as many teams as fit the limits, or with rotate and merge around the walk. */
 static void set_form(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                      const octavo_packed_layout *layout, uint32_t team_lanes, bool fused,
@@ -174,7 +168,7 @@ static void set_form(const octavo_device_snapshot *snapshot, const octavo_kernel
     tuning->fused = fused;
     tuning->teams = fused && variant->one_subgroup ? row_of(snapshot)->teams : 1u;
     while (tuning->teams > 1u &&
-           (!octavo_kernel_fits_workgroup(snapshot, tuning->teams * team_lanes, tuning->teams) ||
+           (!octavo_gpu_fits_workgroup(snapshot, tuning->teams * team_lanes, tuning->teams) ||
             walk_shared_bytes(variant, layout, tuning) > snapshot->max_compute_shared_memory_size))
         tuning->teams /= 2u;
     tuning->lanes = tuning->teams * team_lanes;
@@ -216,7 +210,7 @@ static bool tune_blocked(const octavo_device_snapshot *snapshot, const octavo_ke
     const octavo_packed_layout *layout = shape->layout;
     tuning->lanes = row->prefill_lanes;
     tuning->teams = 1u;
-    while (!octavo_kernel_fits_workgroup(snapshot, tuning->lanes, 1u)) tuning->lanes /= 2u;
+    while (!octavo_gpu_fits_workgroup(snapshot, tuning->lanes, 1u)) tuning->lanes /= 2u;
     uint32_t rows_min = tuning->lanes / BLOCK_COLUMN_LANES;
     if (rows_min == 0u) return false;
     tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
@@ -289,7 +283,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
 static const char *override_lanes(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                                   uint32_t lanes, octavo_kernel_tuning *tuning) {
     if (variant->source == OCTAVO_KERNEL_PREFILL) {
-        if (!is_power_of_two(lanes) || lanes < BLOCK_COLUMN_LANES || !octavo_kernel_fits_workgroup(snapshot, lanes, 1u))
+        if (!is_power_of_two(lanes) || lanes < BLOCK_COLUMN_LANES || !octavo_gpu_fits_workgroup(snapshot, lanes, 1u))
             return "lanes: not a power of two from 8 on that a workgroup has on this device";
         tuning->lanes = lanes;
         return NULL;
@@ -299,7 +293,7 @@ static const char *override_lanes(const octavo_device_snapshot *snapshot, const 
     if (lanes % tuning->subgroup_size != 0u || lanes > LANES_MAX)
         return octavo_kernel_has_one_dispatch(variant) ? "lanes: not a multiple of 32 up to 1024"
                                                        : "lanes: not whole subgroups up to 1024";
-    if (!octavo_kernel_fits_workgroup(snapshot, lanes, lanes / tuning->subgroup_size))
+    if (!octavo_gpu_fits_workgroup(snapshot, lanes, lanes / tuning->subgroup_size))
         return "lanes: more than a workgroup has on this device";
     if (variant->source == OCTAVO_KERNEL_PREFILL_MATRIX)
         tuning->rows = tuning->rows / tuning->teams * (lanes / tuning->subgroup_size);

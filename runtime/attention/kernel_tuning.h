@@ -53,9 +53,6 @@ octavo_tuning_row octavo_kernel_settings(const octavo_kernel_variant *variant, c
 /* Whether a number that a driver tells of a pipeline says that registers went to memory. */
 bool octavo_kernel_is_spill(const char *statistic_name, double value);
 
-/* Whether the device has workgroups of so many lanes and subgroups. */
-bool octavo_kernel_fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups);
-
 /* Whether the query goes to the walk as int8 parts, or as f16 in the order of the codes. */
 bool octavo_kernel_int_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout);
 bool octavo_kernel_half_query(const octavo_kernel_variant *variant, const octavo_packed_layout *layout);

@@ -101,7 +101,7 @@ static bool tune_walk(const octavo_device_snapshot *snapshot, const octavo_kerne
     tuning->rows = 16u;
     while (shape->phase == OCTAVO_PHASE_DECODE && tuning->rows / 2u >= octavo_kernel_rows(shape)) tuning->rows /= 2u;
     uint32_t teams = emulated ? 1u : matrix_teams(shape, cores, tuning->rows);
-    while (teams > 1u && !octavo_kernel_fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
+    while (teams > 1u && !octavo_gpu_fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
     tuning->lanes = 32u * teams;
     tuning->subgroup_size = emulated ? 0u : 32u;
     while (tuning->rows > 1u &&
@@ -149,7 +149,7 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
     uint64_t tokens = octavo_kernel_sequence_tokens(shape);
     bool is_long = tokens >= PREFILL_LONG_TOKENS && wanted >= PREFILL_LONG_WORK / tokens;
     while (rows > 0u && blocks > 1u && rows < filling * blocks && !is_long) blocks /= 2u;
-    while (teams > 1u && !octavo_kernel_fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
+    while (teams > 1u && !octavo_gpu_fits_workgroup(snapshot, 32u * teams, teams)) teams /= 2u;
     if (rung > 2u || blocks >> rung == 0u) return false;
     blocks >>= rung;
     tuning->subgroup_size = emulated ? 0u : 32u;

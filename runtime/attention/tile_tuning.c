@@ -167,7 +167,8 @@ bool octavo_tile_tune(const octavo_device_snapshot *snapshot, const octavo_kerne
            tuning->tiles.subgroup * column_teams < product->m) /* a lane has one row */
         column_teams *= 2u;
     uint32_t row_teams = row->row_teams;
-    while (row_teams > 1u && row_teams / 2u * product->m >= octavo_kernel_rows(shape)) {
+    uint64_t wanted = (uint64_t)shape->group * shape->query_tokens;
+    while (row_teams > 1u && row_teams / 2u * product->m >= wanted) {
         row_teams /= 2u;
         if (column_teams * product->n < layout->value_dim_padded) column_teams *= 2u; /* as many subgroups */
     }

@@ -17,3 +17,9 @@ VkBool32 octavo_gpu_has_extension(const octavo_device_snapshot *snapshot, uint32
     }
     return VK_FALSE;
 }
+
+VkBool32 octavo_gpu_fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups) {
+    uint32_t most = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
+    return lanes <= snapshot->max_compute_work_group_invocations && lanes <= snapshot->max_compute_work_group_size[0] &&
+           (most == 0u || subgroups <= most);
+}

@@ -102,5 +102,7 @@ uint64_t octavo_gpu_device_memory_bytes(const octavo_device_snapshot *snapshot);
 
 /* Whether the device has the extension, or a core version with it. */
 VkBool32 octavo_gpu_has_extension(const octavo_device_snapshot *snapshot, uint32_t bit);
+/* Whether a workgroup may have so many lanes, in so many subgroups. */
+VkBool32 octavo_gpu_fits_workgroup(const octavo_device_snapshot *snapshot, uint32_t lanes, uint32_t subgroups);
 
 #endif
