@@ -92,7 +92,7 @@ stage_random() {
 random_problems() { # DEVICES
     first=$seed
     for device in $1; do
-        case $device in lvp:*) count=8 ;; *) count=16 ;; esac
+        case $device in lvp:*) count=6 ;; *) count=12 ;; esac
         log=$logs/random-$(echo "$device" | tr : -).log
         one env $(sh tests/fleet/software_device.sh "$device") build/dev/octavo selftest --no-fixed --random $count \
             --limit 29 --seed "$first" >"$log" 2>&1
