@@ -209,34 +209,43 @@ START_TEST(lists_read_what_was_expanded) {
 }
 END_TEST
 
+/* A cache of one sequence of `tokens`, whose last `queries` are asked; a plan for it comes before the lists. */
+static void open_sequence(octavo_sequence *sequence, const uint32_t *tokens, const uint32_t *queries) {
+    cache_without_device_info info = {.layer_count = 1u,
+                                      .kv_heads = 2u,
+                                      .key_dim = 64u,
+                                      .value_dim = 64u,
+                                      .key_bits = 3u,
+                                      .value_bits = 3u,
+                                      .sequence_capacity = 1u,
+                                      .slot_count = 64u};
+    x.lived.cache = cache_without_device_create(&info);
+    ck_assert_int_eq(octavo_cache_table_sequence_create(x.lived.cache->table, 0u, sequence), OCTAVO_SUCCESS);
+    ck_assert_int_eq(cache_without_device_append(x.lived.cache, 0u, 1u, sequence, tokens, NULL, NULL), OCTAVO_SUCCESS);
+    memset(&x.run, 0, sizeof x.run);
+    x.run.sequence_count = 1u;
+    x.run.sequences = sequence;
+    x.run.query_counts = queries;
+}
+
+static octavo_share share_of_lists(uint32_t index) {
+    octavo_share share;
+    memcpy(&share, x.words + x.list.share_offset + OCTAVO_SHARE_WORDS * index, sizeof share);
+    return share;
+}
+
 /* Causal, as many rows in a query tile as tokens in a KV tile: n (n + 1) / 2 tiles of n^2, the longest lists first. */
 START_TEST(causal_tiles_are_a_triangle) {
     for (uint32_t n = 1u; n <= 40u; n += 13u) {
-        cache_without_device_info info = {.layer_count = 1u,
-                                          .kv_heads = 2u,
-                                          .key_dim = 64u,
-                                          .value_dim = 64u,
-                                          .key_bits = 3u,
-                                          .value_bits = 3u,
-                                          .sequence_capacity = 1u,
-                                          .slot_count = 64u};
-        x.lived.cache = cache_without_device_create(&info);
         octavo_sequence sequence;
         uint32_t tokens = 128u * n, tiles_walked = 0u, full = 0u, before = UINT32_MAX;
-        ck_assert_int_eq(octavo_cache_table_sequence_create(x.lived.cache->table, 0u, &sequence), OCTAVO_SUCCESS);
-        ck_assert_int_eq(cache_without_device_append(x.lived.cache, 0u, 1u, &sequence, &tokens, NULL, NULL),
-                         OCTAVO_SUCCESS);
+        open_sequence(&sequence, &tokens, &tokens);
         make_plan(1u, 128u, CAPACITY_MAX);
-        memset(&x.run, 0, sizeof x.run);
-        x.run.sequence_count = 1u;
-        x.run.sequences = &sequence;
-        x.run.query_counts = &tokens;
         make_lists(tokens);
         ck_assert_uint_eq(x.list.share_count, n);
         ck_assert_uint_eq(x.list.partial_count, 0u); /* each is finished where it is walked */
         for (uint32_t s = 0; s < n; ++s) {
-            octavo_share share;
-            memcpy(&share, x.words + x.list.share_offset + OCTAVO_SHARE_WORDS * s, sizeof share);
+            octavo_share share = share_of_lists(s);
             ck_assert_uint_lt(share.tile_count, before);
             before = share.tile_count;
             tiles_walked += share.tile_count;
@@ -264,31 +273,15 @@ START_TEST(few_lists_are_cut_evenly) {
         {64u, 8u, 99u, 64u, 1u},  {60u, 20u, 4u, 6u, 10u}, {3u, 64u, 4u, 2u, 2u},   {1u, 64u, 99u, 1u, 1u},
     };
     for (uint32_t i = 0; i < sizeof expected / sizeof *expected; ++i) {
-        cache_without_device_info info = {.layer_count = 1u,
-                                          .kv_heads = 2u,
-                                          .key_dim = 64u,
-                                          .value_dim = 64u,
-                                          .key_bits = 3u,
-                                          .value_bits = 3u,
-                                          .sequence_capacity = 1u,
-                                          .slot_count = 64u};
-        x.lived.cache = cache_without_device_create(&info);
         octavo_sequence sequence;
         uint32_t tokens = 128u * expected[i].tiles, queries = 1u;
-        ck_assert_int_eq(octavo_cache_table_sequence_create(x.lived.cache->table, 0u, &sequence), OCTAVO_SUCCESS);
-        ck_assert_int_eq(cache_without_device_append(x.lived.cache, 0u, 1u, &sequence, &tokens, NULL, NULL),
-                         OCTAVO_SUCCESS);
+        open_sequence(&sequence, &tokens, &queries);
         make_plan(1u, 64u, expected[i].capacity);
         x.plan.tuning.workgroups = expected[i].workgroups;
-        memset(&x.run, 0, sizeof x.run);
-        x.run.sequence_count = 1u;
-        x.run.sequences = &sequence;
-        x.run.query_counts = &queries;
         make_lists(queries);
         ck_assert_msg(x.list.share_count == expected[i].shares, "row %u: %u shares", i, x.list.share_count);
         for (uint32_t s = 0; s < x.list.share_count; ++s) {
-            octavo_share share;
-            memcpy(&share, x.words + x.list.share_offset + OCTAVO_SHARE_WORDS * s, sizeof share);
+            octavo_share share = share_of_lists(s);
             uint32_t least = s + 1u < x.list.share_count ? expected[i].share_tiles : 1u; /* the last may be shorter */
             ck_assert_msg(share.tile_count >= least && share.tile_count <= expected[i].share_tiles, "row %u: %u tiles",
                           i, share.tile_count);
