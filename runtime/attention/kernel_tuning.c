@@ -197,8 +197,7 @@ static bool fits_fused(const octavo_device_snapshot *snapshot, const octavo_kern
 static uint32_t lanes_of_merge(const octavo_device_snapshot *snapshot, octavo_phase phase) {
     uint32_t lanes = phase == OCTAVO_PHASE_DECODE ? 512u : 128u;
     if (snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU) lanes = 32u;
-    while (lanes > snapshot->max_compute_work_group_invocations || lanes > snapshot->max_compute_work_group_size[0])
-        lanes /= 2u;
+    while (!octavo_gpu_fits_workgroup(snapshot, lanes, 1u)) lanes /= 2u;
     return lanes;
 }
 

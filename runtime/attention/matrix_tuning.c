@@ -115,10 +115,6 @@ static bool tune_walk(const octavo_device_snapshot *snapshot, const octavo_kerne
     if (rung > 3u || tuning->rows >> rung == 0u) return false;
     tuning->rows >>= rung;
     tuning->shared_bytes = octavo_matrix_shared_bytes(variant, shape->layout, tuning);
-    if (tuning->lanes > snapshot->max_compute_work_group_invocations ||
-        tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
-        return false;
-    tuning->workgroups = octavo_matrix_workgroups(cores, tuning);
     tuning->fused = true;
     tuning->teams = teams;
     if (emulated) tuning->tiles_max = EMULATED_TILES_MAX;
@@ -161,10 +157,6 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
         tuning->shared_bytes = octavo_matrix_shared_bytes(variant, layout, tuning);
         if (teams == 1u || tuning->shared_bytes <= snapshot->max_compute_shared_memory_size) break;
     }
-    if (tuning->lanes > snapshot->max_compute_work_group_invocations ||
-        tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
-        return false;
-    tuning->workgroups = octavo_matrix_workgroups(cores, tuning);
     tuning->whole_lists = true;
     tuning->one_share = true;
     if (emulated) tuning->tiles_max = EMULATED_PREFILL_TILES_MAX;
@@ -174,6 +166,12 @@ static bool tune_prefill(const octavo_device_snapshot *snapshot, const octavo_ke
 
 bool octavo_matrix_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                         const octavo_kernel_shape *shape, uint32_t cores, uint32_t rung, octavo_kernel_tuning *tuning) {
-    return variant->source == OCTAVO_KERNEL_PREFILL_MATRIX ? tune_prefill(snapshot, variant, shape, cores, rung, tuning)
-                                                           : tune_walk(snapshot, variant, shape, cores, rung, tuning);
+    bool has_rung = variant->source == OCTAVO_KERNEL_PREFILL_MATRIX
+                        ? tune_prefill(snapshot, variant, shape, cores, rung, tuning)
+                        : tune_walk(snapshot, variant, shape, cores, rung, tuning);
+    if (!has_rung || tuning->lanes > snapshot->max_compute_work_group_invocations ||
+        tuning->shared_bytes > snapshot->max_compute_shared_memory_size)
+        return false;
+    tuning->workgroups = octavo_matrix_workgroups(cores, tuning);
+    return true;
 }

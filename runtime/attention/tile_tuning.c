@@ -128,10 +128,8 @@ static void set_teams(octavo_kernel_tuning *tuning, uint32_t row_teams, uint32_t
 
 static bool fits(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                  const octavo_packed_layout *layout, const octavo_kernel_tuning *tuning) {
-    uint32_t subgroups = snapshot->max_compute_workgroup_subgroups; /* 0: not told */
-    return tuning->lanes <= snapshot->max_compute_work_group_invocations &&
-           tuning->lanes <= snapshot->max_compute_work_group_size[0] &&
-           (subgroups == 0u || tuning->teams <= subgroups || tuning->subgroup_size == 0u) &&
+    uint32_t subgroups = tuning->subgroup_size != 0u ? tuning->teams : 1u;
+    return octavo_gpu_fits_workgroup(snapshot, tuning->lanes, subgroups) &&
            octavo_tile_shared_bytes(variant, layout, tuning) <= snapshot->max_compute_shared_memory_size;
 }
 
