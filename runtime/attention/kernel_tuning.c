@@ -298,6 +298,7 @@ static const char *override_lanes(const octavo_device_snapshot *snapshot, const 
         tuning->rows = tuning->rows / tuning->teams * (lanes / tuning->subgroup_size);
     tuning->lanes = lanes;
     tuning->teams = lanes / tuning->subgroup_size;
+    if (variant->source == OCTAVO_KERNEL_WALK_MATRIX) tuning->share_cost = octavo_matrix_share_cost(tuning->teams);
     return NULL;
 }
 

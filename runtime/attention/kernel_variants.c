@@ -136,33 +136,36 @@ uint32_t octavo_kernel_rows(const octavo_kernel_shape *shape) {
     return rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
 }
 
-/* Of a call, about; 0: many. */
-static uint64_t sequence_count(const octavo_kernel_shape *shape) {
+uint64_t octavo_kernel_sequences(const octavo_kernel_shape *shape) {
     return ((uint64_t)shape->query_total + shape->query_tokens - 1u) / shape->query_tokens;
 }
 
 uint64_t octavo_kernel_sequence_tokens(const octavo_kernel_shape *shape) {
-    uint64_t sequences = sequence_count(shape);
+    uint64_t sequences = octavo_kernel_sequences(shape);
     return sequences > 0u ? shape->cached_tokens / sequences : 0u;
 }
 
 /* Few rows of packed codes are prefilled faster by the matrix walk, which unpacks the cache for each 16 of them, than
  * by what expands it first (H100, 3 bits, 8 KV heads, us of matrix and prefill_matrix; d 128, 2048 tokens: 128 rows 32,
  * 77, 512 rows 53, 78; 32768 tokens: 128 rows 121, 206, 512 rows 377, 395, 1024 rows 774, 609; d 64, 8192 tokens: 256
- * rows 50, 66, 512 rows 97, 75; d 256: 128 rows 87, 236), where a wave of workgroups has them or their lists are long:
- * 256 times 96 rows and keys take 1065 and 199. Own tokens it takes sixteen at a time. */
+ * rows 50, 66, 512 rows 97, 75; d 256: 128 rows 87, 236), where few workgroups have them or their lists are long: 256
+ * times 96 rows and keys take 1065 and 199. Of batches (sequences, rows of each, tokens of each): 8, 64, 512 25, 49;
+ * 32, 64, 512 90, 92; 32, 64, 2048 172, 416; 16, 128, 1024 115, 106; 16, 128, 2048 165, 265; 8, 256, 2048 200, 144; 8,
+ * 256, 4096 261, 337. Own tokens it takes sixteen at a time. */
 #define FEW_ROWS_MAX 512u
 #define FEW_ROWS_OF_A_CHANNEL 4u
-#define WALKED_TOKENS 4096u
+#define FEW_TILES_OF_A_CORE 2u
+#define WALKED_TOKENS_OF_A_ROW 10u
 static bool walks_few_rows(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape) {
     const octavo_packed_layout *layout = shape->layout;
     uint32_t rows = octavo_kernel_rows(shape);
-    uint64_t sequences = sequence_count(shape);
+    uint64_t sequences = octavo_kernel_sequences(shape);
     if (shape->phase != OCTAVO_PHASE_PREFILL || shape->own_tokens || sequences == 0u) return false;
     if (rows > FEW_ROWS_MAX || rows > FEW_ROWS_OF_A_CHANNEL * layout->key_dim_padded) return false;
     if (layout->key_bits == 16u || layout->value_bits == 16u) return false;
     uint64_t tiles = sequences * layout->kv_heads * ((rows + 15u) / 16u);
-    return tiles <= snapshot->core_count || octavo_kernel_sequence_tokens(shape) >= WALKED_TOKENS;
+    return tiles <= (uint64_t)FEW_TILES_OF_A_CORE * snapshot->core_count ||
+           octavo_kernel_sequence_tokens(shape) >= (uint64_t)WALKED_TOKENS_OF_A_ROW * rows;
 }
 
 /* Steps with fewer rows of a KV head would unpack the cache for rows of a tile that are not there (H100, 65536 tokens,

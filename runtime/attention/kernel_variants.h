@@ -60,6 +60,9 @@ bool octavo_kernel_has_one_dispatch(const octavo_kernel_variant *variant);
 /* Query rows of a KV head, sequence and call: query heads times tokens. */
 uint32_t octavo_kernel_rows(const octavo_kernel_shape *shape);
 
+/* Sequences of a call, about; 0: many. */
+uint64_t octavo_kernel_sequences(const octavo_kernel_shape *shape);
+
 /* Cached tokens of a sequence, about; 0: few. */
 uint64_t octavo_kernel_sequence_tokens(const octavo_kernel_shape *shape);
 

@@ -7,13 +7,16 @@
 #define MATRIX_TEAMS_MAX 12u
 #define MATRIX_LONG_TILES 32u /* of a core, from which on more subgroups pay */
 #define CORE_REGISTERS 2048u  /* of a lane of each subgroup, together */
+/* Of a list, at most, for workgroups of two subgroups and of four. */
+#define MATRIX_PAIR_TOKENS 2048u
+#define MATRIX_QUAD_TOKENS 16384u
 
 /* Registers of a lane of walk_matrix.comp beside those of matrix_step_registers. */
 #define MATRIX_OTHER_REGISTERS 50u
 
-/* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup: its query, merge and arrival (H100:
- * 64 sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal lengths 91 us; 48
- * queries of 4 heads each behind 1024 tokens 32 us at 0, 22 at 10). */
+/* What a share of the matrix walk costs beside its tiles, in tiles of a workgroup of MATRIX_TEAMS: its query, merge and
+ * arrival (H100: 64 sequences of 1 .. 32768 tokens take 138, 114, 105, 99 us at 0, 6, 8, 10; the same total in equal
+ * lengths 91 us; 48 queries of 4 heads each behind 1024 tokens 32 us at 0, 22 at 10). */
 #define MATRIX_SHARE_COST 10u
 
 /* Subgroups of a workgroup of the prefill kernel, which share tiles only through the cache, and the results of a
@@ -48,12 +51,32 @@ static uint32_t matrix_sets(const octavo_packed_layout *layout, uint32_t rows) {
  * until their registers do not fit. But the fewer there are, the sooner they have merged, and short contexts are all
  * merging (H100, us of 8, 11, 12 subgroups; 3/3 bits, 4 heads: 1024 tokens 12.0, 12.7, 12.8, 65536 34.5, 34.2, 36.9,
  * 1048576 336, 321, 335; 8 heads: 1048576 338, 364; 1 head: 332, 313; 2/2 bits, 4 heads: 262144 87, 76, 73). */
-static uint32_t matrix_teams(const octavo_kernel_shape *shape, uint32_t cores, uint32_t rows) {
+static uint32_t few_lists_teams(const octavo_kernel_shape *shape, uint32_t cores, uint32_t rows) {
     const octavo_packed_layout *layout = shape->layout;
     uint64_t tiles = shape->cached_tokens / OCTAVO_TILE_TOKENS * layout->kv_heads;
     if (rows > 4u || matrix_sets(layout, rows) < 2u || tiles < (uint64_t)MATRIX_LONG_TILES * cores) return MATRIX_TEAMS;
     uint32_t teams = CORE_REGISTERS / (matrix_step_registers(layout, rows) + MATRIX_OTHER_REGISTERS);
     return teams < MATRIX_TEAMS_MAX ? teams : MATRIX_TEAMS_MAX;
+}
+
+/* Whether workgroups of `teams` subgroups, as many as are resident, have a list each, or nearly. */
+static bool has_lists(uint64_t lists, uint32_t cores, uint32_t teams) {
+    return 10u * lists >= UINT64_C(9) * cores * (MATRIX_TEAMS / teams);
+}
+
+/* Where there are lists for more workgroups they are smaller: of those of a core one prepares its query or merges while
+ * others walk (H100, us of 8, 4, 2 subgroups; 3/3 bits, 8 x 4 heads, decode: 16 sequences of 1024 tokens 15.9, 17.6,
+ * 20.8; 64 52.6, 39.2, 35.9; 256 196, 147, 130; 32 of 4096 59.8, 52.1, 66.0; 64 of 8192 190, 178, 180; 64 of 1 .. 32768
+ * 87.9, 78.9, 92.3; 128 of 1 .. 4096 80.4, 71.8, 63.0; 64 rows behind 512 tokens in 8 sequences 34.2, 24.8, 32.5,
+ * behind 2048 tokens in 32 202, 172, 239; us of 8 and 4, 512 rows behind 4096 tokens 73.9, 66.0, 16384 203.8, 203.3,
+ * 65536 723, 769). */
+static uint32_t matrix_teams(const octavo_kernel_shape *shape, uint32_t cores, uint32_t rows) {
+    uint64_t tiles = (octavo_kernel_rows(shape) + rows - 1u) / rows;
+    uint64_t lists = octavo_kernel_sequences(shape) * shape->layout->kv_heads * tiles;
+    uint64_t tokens = octavo_kernel_sequence_tokens(shape);
+    if (rows <= 8u && tokens <= MATRIX_PAIR_TOKENS && has_lists(lists, cores, 2u)) return 2u;
+    if (tokens <= MATRIX_QUAD_TOKENS && has_lists(lists, cores, 4u)) return 4u;
+    return few_lists_teams(shape, cores, rows);
 }
 
 /* Shared memory of walk_matrix.comp in bytes. */
@@ -88,6 +111,11 @@ uint32_t octavo_matrix_shared_bytes(const octavo_kernel_variant *variant, const 
                                                            : matrix_shared_bytes(variant, layout, tuning);
 }
 
+/* As long for any workgroup, but fewer subgroups take longer for a tile. */
+uint32_t octavo_matrix_share_cost(uint32_t teams) {
+    return teams >= MATRIX_TEAMS ? MATRIX_SHARE_COST : MATRIX_SHARE_COST * teams / MATRIX_TEAMS + 1u;
+}
+
 uint32_t octavo_matrix_workgroups(uint32_t cores, const octavo_kernel_tuning *tuning) {
     uint32_t teams = tuning->lanes / 32u; /* both kernels have as many on a core */
     return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
@@ -118,7 +146,7 @@ static bool tune_walk(const octavo_device_snapshot *snapshot, const octavo_kerne
     tuning->fused = true;
     tuning->teams = teams;
     if (emulated) tuning->tiles_max = EMULATED_TILES_MAX;
-    tuning->share_cost = MATRIX_SHARE_COST;
+    tuning->share_cost = octavo_matrix_share_cost(teams);
     tuning->merge_lanes = 32u;
     return true;
 }

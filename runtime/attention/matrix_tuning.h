@@ -10,6 +10,8 @@ bool octavo_matrix_tune(const octavo_device_snapshot *snapshot, const octavo_ker
 
 uint32_t octavo_matrix_shared_bytes(const octavo_kernel_variant *variant, const octavo_packed_layout *layout,
                                     const octavo_kernel_tuning *tuning);
+/* KV tiles that a share of walk_matrix.comp costs beside its own, where a workgroup has so many subgroups. */
+uint32_t octavo_matrix_share_cost(uint32_t teams);
 uint32_t octavo_matrix_workgroups(uint32_t cores, const octavo_kernel_tuning *tuning);
 
 #endif

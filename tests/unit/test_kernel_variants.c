@@ -366,9 +366,11 @@ START_TEST(few_rows_are_prefilled_by_the_walk) {
         {{&codes, 4u, 64u, 64u, prefill, 0u, 1u << 20, true}, "prefill_matrix", "prefill_tiles"},
         {{&half, 4u, 64u, 64u, prefill, 0u, 1u << 20, false}, "prefill_matrix", "prefill_tiles"},
         {{&codes, 4u, 64u, 0u, prefill, 0u, 1u << 20, false}, "prefill_matrix", "prefill_tiles"},
-        /* two sequences are more than a wave of workgroups; the second pair is long enough */
-        {{&codes, 4u, 64u, 128u, prefill, 0u, 8191u, false}, "prefill_matrix", "prefill_tiles"},
-        {{&codes, 4u, 64u, 128u, prefill, 0u, 8192u, false}, "matrix", "prefill_matrix"},
+        /* two sequences are two workgroups of a core; three are more, and the last three are long enough */
+        {{&codes, 4u, 64u, 128u, prefill, 0u, 2u * 64u, false}, "matrix", "prefill_matrix"},
+        {{&codes, 4u, 64u, 192u, prefill, 0u, 3u * 2559u, false}, "prefill_matrix", "prefill_tiles"},
+        {{&codes, 4u, 64u, 192u, prefill, 0u, 3u * 2560u, false}, "matrix", "prefill_matrix"},
+        {{&codes, 4u, 16u, 64u * 16u, prefill, 0u, 64u * 640u, false}, "matrix", "prefill_matrix"},
         {{&codes, 1u, 96u, 96u * 256u, prefill, 0u, 96u * 256u, false}, "prefill_matrix", "prefill_tiles"},
     };
     usable_device hopper;

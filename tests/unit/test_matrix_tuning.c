@@ -31,6 +31,42 @@ START_TEST(subgroups_by_the_room_for_tokens) {
 }
 END_TEST
 
+/* Fewer where a batch has lists for more workgroups, and as much less of a share's cost in tiles. */
+START_TEST(subgroups_by_the_lists_of_a_batch) {
+    static const struct {
+        uint32_t group, query_tokens, sequences;
+        uint64_t tokens; /* of a sequence */
+        uint32_t teams, cost;
+    } table[] = {
+        {4u, 1u, 29u, 1024u, 8u, 10u},   {4u, 1u, 30u, 1024u, 4u, 6u},  {4u, 1u, 59u, 1024u, 4u, 6u},
+        {4u, 1u, 60u, 1024u, 2u, 3u},    {4u, 1u, 64u, 2048u, 2u, 3u},  {4u, 1u, 64u, 2049u, 4u, 6u},
+        {1u, 1u, 256u, 512u, 2u, 3u},    {4u, 4u, 64u, 1024u, 4u, 6u},  {4u, 16u, 8u, 512u, 4u, 6u},
+        {4u, 16u, 7u, 512u, 8u, 10u},    {4u, 16u, 1u, 4096u, 8u, 10u}, {4u, 128u, 1u, 16384u, 4u, 6u},
+        {4u, 128u, 1u, 16385u, 8u, 10u},
+    };
+    usable_device device;
+    octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
+    ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
+    for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
+        uint32_t sequences = table[i].sequences;
+        octavo_kernel_shape shape = {&layout,
+                                     table[i].group,
+                                     table[i].query_tokens,
+                                     table[i].query_tokens * sequences,
+                                     OCTAVO_PHASE_DECODE,
+                                     0u,
+                                     table[i].tokens * sequences,
+                                     false};
+        octavo_kernel_tuning tuning;
+        ck_assert(octavo_kernel_tune(&device.snapshot, variant_named("matrix"), &shape, 0u, &tuning));
+        ck_assert_msg(tuning.teams == table[i].teams && tuning.share_cost == table[i].cost,
+                      "row %u: %u subgroups, cost %u", (unsigned)i, (unsigned)tuning.teams,
+                      (unsigned)tuning.share_cost);
+        ck_assert_uint_eq(tuning.workgroups * tuning.teams, device.snapshot.core_count * 8u);
+    }
+}
+END_TEST
+
 /* Sixteen rows and all subgroups fit 48 KiB up to 128 channels, eight rows beyond. */
 START_TEST(many_rows_within_shared_memory) {
     static const struct {
@@ -86,6 +122,7 @@ START_TEST(prefill_rows_by_length) {
 END_TEST
 
 int main(void) {
-    const TTest *tests[] = {subgroups_by_the_room_for_tokens, many_rows_within_shared_memory, prefill_rows_by_length};
+    const TTest *tests[] = {subgroups_by_the_room_for_tokens, subgroups_by_the_lists_of_a_batch,
+                            many_rows_within_shared_memory, prefill_rows_by_length};
     return run_tests("matrix_tuning", tests, sizeof tests / sizeof tests[0], 60.0);
 }
