@@ -64,8 +64,9 @@ typedef struct octavo_attention_info {
     octavo_cache *cache;
     uint32_t query_head_count;    /* a multiple of kv_head_count, up to 64 times */
     uint32_t sequence_capacity;   /* most sequences in one call, 1 .. that of the cache */
-    uint32_t query_capacity;      /* most query tokens in one call, all sequences together. Kernels are chosen for calls of
-                                     so many: decoding one token and decoding several are fastest by two plans */
+    uint32_t query_capacity;      /* most query tokens in one call, all sequences together. Kernels and their numbers are
+                                     chosen for calls of so many tokens and sequences: decoding one token and decoding
+                                     several are fastest by two plans, one sequence and 64 too */
     octavo_phase phase;
     octavo_mask mask;
     float scale;   /* of the logits, finite; 0: 1 / sqrt(key_dim) */
