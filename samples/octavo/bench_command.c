@@ -224,7 +224,9 @@ static octavo_exit run_bench(const octavo_bench_options *options, octavo_bench_c
     size_t wrong = 0;
     for (size_t i = 0; i < result->row_count; i++) wrong += !result->rows[i].ok;
     if (wrong > 0) (void)fprintf(stderr, "octavo bench: %zu rows are wrong\n", wrong);
-    return wrong == 0 && result->complete ? OCTAVO_EXIT_SUCCESS : OCTAVO_EXIT_FAILED;
+    bool all_skipped = result->row_count == 0 && result->skip_count > 0;
+    if (all_skipped) (void)fprintf(stderr, "octavo bench: all cases were skipped\n");
+    return wrong == 0 && !all_skipped && result->complete ? OCTAVO_EXIT_SUCCESS : OCTAVO_EXIT_FAILED;
 }
 
 static void list_cases(const octavo_bench_case *cases, size_t count) {

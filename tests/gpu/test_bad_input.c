@@ -20,8 +20,7 @@ typedef struct setup {
     float *rows;                    /* with a NaN at the front */
 } setup;
 
-/* --- good arguments --------------------------------------------------------------------------------------------------
- */
+/* --- good arguments ------------------------------------------------------------------------------------------- */
 
 static octavo_cache_info cache_info(void) {
     octavo_cache_info info = OCTAVO_CACHE_INFO_INIT;
@@ -294,6 +293,7 @@ PLAN_CASE(plan_no_queries, query_capacity, 0)
 PLAN_CASE(plan_phase, phase, (octavo_phase)3)
 PLAN_CASE(plan_scale, scale, NAN)
 PLAN_CASE(plan_softcap, softcap, -1.0f)
+PLAN_CASE(plan_softcap_nan, softcap, NAN)
 PLAN_CASE(plan_softcap_least, softcap, 0.9e-9f)
 PLAN_CASE(plan_softcap_largest, softcap, 1.1e9f)
 PLAN_CASE(plan_empty_row, empty_row, (octavo_empty_row)9)
@@ -489,6 +489,7 @@ static const bad_call bad_calls[] = {
     {plan_phase, OCTAVO_INVALID_ARGUMENT, "phase"},
     {plan_scale, OCTAVO_INVALID_ARGUMENT, "scale"},
     {plan_softcap, OCTAVO_INVALID_ARGUMENT, "softcap"},
+    {plan_softcap_nan, OCTAVO_INVALID_ARGUMENT, "softcap: nan is not 0 or in 1e-09 .. 1e+09"},
     {plan_softcap_least, OCTAVO_INVALID_ARGUMENT, "softcap: 9e-10 is not 0 or in 1e-09 .. 1e+09"},
     {plan_softcap_largest, OCTAVO_INVALID_ARGUMENT, "softcap: 1.1e+09 is not 0 or in 1e-09 .. 1e+09"},
     {plan_empty_row, OCTAVO_INVALID_ARGUMENT, "empty_row"},
