@@ -172,7 +172,9 @@ typedef struct octavo_attention_run {
  * allocates nothing but frame memory (a plan keeps host memory for the lists of its largest call so far). Recordings of
  * one plan share its scratch memory and run one after the other: the library's barriers see to it, and order them after
  * the appends recorded before. The caller's own work on queries, output and lse is ordered by the caller
- * (octavo/device.h). OCTAVO_FRAME_FULL: nothing was recorded. */
+ * (octavo/device.h). OCTAVO_FRAME_FULL: nothing was recorded.
+ * A call with the sequences, lengths and counts of the plan's last one, of whatever layer, takes the processor a sixth of the
+ * time: record a model's layers with one plan, one after the other. */
 OCTAVO_API octavo_status octavo_attention_record(octavo_attention *attention, octavo_frame *frame,
                                                  VkCommandBuffer command_buffer, const octavo_attention_run *run);
 

@@ -4,6 +4,7 @@
 
 #include "attention/kernel_pipelines.h"
 #include "attention/own_rows.h"
+#include "attention/slice_lists.h"
 #include "mask/visibility.h"
 #include <octavo/attention.h>
 
@@ -39,8 +40,10 @@ struct octavo_attention {
     uint32_t expanded_capacity;
     octavo_buffer *expanded;
     uint32_t share_capacity; /* query operands of shares (of all heads) that fit; no limit: UINT32_MAX */
-    uint32_t *words;         /* lists of the call that is being recorded; grows to the largest */
+    uint32_t *words;         /* lists of the slice that is being recorded; grows to the largest */
     size_t word_capacity;
+    octavo_worklist kept; /* of words, where has_kept: those of a whole call, for the next one to repeat */
+    bool has_kept;
     octavo_mask_push mask_push;
     char tuning_text[OCTAVO_TUNING_TEXT_BYTES]; /* the numbers in use as a row; empty in proofs */
 };

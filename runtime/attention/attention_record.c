@@ -12,8 +12,10 @@ typedef struct slice_recorder {
     octavo_frame *frame;
     VkCommandBuffer command_buffer;
     const octavo_attention_run *run;
+    uint32_t token_count; /* of the call */
     octavo_attention_slice slice;
     octavo_worklist list;
+    bool is_renewed; /* plan->words are the lists */
     octavo_gpu_range lists;
 } slice_recorder;
 
@@ -206,9 +208,21 @@ static octavo_status record_merge(const slice_recorder *recorder) {
     return status;
 }
 
+/* Whether the call repeats the last one, of another layer. */
+static bool renew_lists(slice_recorder *recorder) {
+    octavo_attention *plan = recorder->plan;
+    if (!plan->has_kept) return false;
+    recorder->slice = (octavo_attention_slice){0u, recorder->token_count};
+    recorder->list = plan->kept;
+    recorder->is_renewed = octavo_worklist_renew(plan, recorder->run, &recorder->slice, &plan->kept, plan->words);
+    plan->has_kept = recorder->is_renewed;
+    return recorder->is_renewed;
+}
+
 /* The largest slice from token_first on whose partial results fit. */
-static octavo_status measure_slice(slice_recorder *recorder, uint32_t token_first, uint32_t token_count) {
-    uint32_t count = at_most(token_count - token_first, recorder->plan->slice_tokens);
+static octavo_status measure_slice(slice_recorder *recorder, uint32_t token_first) {
+    if (token_first == 0u && renew_lists(recorder)) return OCTAVO_SUCCESS;
+    uint32_t count = at_most(recorder->token_count - token_first, recorder->plan->slice_tokens);
     octavo_status status;
     do {
         recorder->slice = (octavo_attention_slice){token_first, count};
@@ -231,14 +245,15 @@ static uint32_t dispatch_bound(const slice_recorder *recorder) {
 }
 
 /* Frame memory and descriptor sets of all slices, before anything is recorded. */
-static octavo_status reserve_frame(slice_recorder *recorder, uint32_t token_count) {
+static octavo_status reserve_frame(slice_recorder *recorder) {
     VkDeviceSize bytes = 0;
     uint32_t sets = 0;
     if (octavo_own_rows_given(recorder->run))
-        octavo_own_rows_needs(recorder->plan->cache, &recorder->plan->own, recorder->run, token_count, &bytes, &sets);
+        octavo_own_rows_needs(recorder->plan->cache, &recorder->plan->own, recorder->run, recorder->token_count, &bytes,
+                              &sets);
     bytes = (bytes + 255u) & ~(VkDeviceSize)255u;
-    for (uint32_t token = 0; token < token_count; token += recorder->slice.token_count) {
-        octavo_status status = measure_slice(recorder, token, token_count);
+    for (uint32_t token = 0; token < recorder->token_count; token += recorder->slice.token_count) {
+        octavo_status status = measure_slice(recorder, token);
         if (status != OCTAVO_SUCCESS) return status;
         bytes += (4u * (VkDeviceSize)recorder->list.word_count + 255u) & ~(VkDeviceSize)255u;
         sets += dispatch_bound(recorder);
@@ -275,9 +290,13 @@ static octavo_status record_slice(slice_recorder *recorder) {
                                                      &host, &recorder->lists);
     if (status != OCTAVO_SUCCESS) return status;
     /* in host memory first: what the GPU reads is slow to read back, and some of it is read again */
-    status = grow_words(plan, recorder->list.word_count);
-    if (status != OCTAVO_SUCCESS) return status;
-    octavo_worklist_write(plan, recorder->run, &recorder->slice, &recorder->list, plan->words);
+    if (!recorder->is_renewed) {
+        status = grow_words(plan, recorder->list.word_count);
+        if (status != OCTAVO_SUCCESS) return status;
+        octavo_worklist_write(plan, recorder->run, &recorder->slice, &recorder->list, plan->words);
+        plan->kept = recorder->list;
+        plan->has_kept = recorder->slice.token_count == recorder->token_count;
+    }
     memcpy(host, plan->words, recorder->list.word_count * sizeof *plan->words);
     status = octavo_gpu_frame_flush(recorder->frame, &recorder->lists);
     if (status != OCTAVO_SUCCESS) return status;
@@ -308,13 +327,13 @@ octavo_status octavo_attention_record_run(octavo_attention *attention, octavo_fr
     recorder.frame = frame;
     recorder.command_buffer = command_buffer;
     recorder.run = run;
-    uint32_t tokens = 0;
-    for (uint32_t s = 0; s < run->sequence_count; ++s) tokens += run->query_counts[s];
-    octavo_status status = reserve_frame(&recorder, tokens);
+    for (uint32_t s = 0; s < run->sequence_count; ++s) recorder.token_count += run->query_counts[s];
+    const uint32_t tokens = recorder.token_count;
+    octavo_status status = reserve_frame(&recorder);
     for (uint32_t token = 0; token < tokens && status == OCTAVO_SUCCESS; token += recorder.slice.token_count) {
         /* a call of one slice has just been measured */
         bool measured = recorder.slice.token_first == token && recorder.slice.token_count == tokens;
-        if (!measured) status = measure_slice(&recorder, token, tokens);
+        if (!measured) status = measure_slice(&recorder, token);
         if (status == OCTAVO_SUCCESS) status = record_slice(&recorder);
     }
     /* the walk reads expanded tiles, and a barrier stands before it */

@@ -160,8 +160,8 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
 /* --- writing ---------------------------------------------------------------------------------------------------------
  */
 
-static void write_sequence(const octavo_attention *plan, const octavo_attention_run *run,
-                           const octavo_attention_slice *slice, const octavo_slice_part *part, uint32_t *at) {
+static octavo_sequence_record sequence_record(const octavo_attention *plan, const octavo_attention_run *run,
+                                              const octavo_attention_slice *slice, const octavo_slice_part *part) {
     const octavo_cache *cache = plan->cache;
     const octavo_cache_view *view = &part->view;
     octavo_sequence_record record = {0};
@@ -179,8 +179,7 @@ static void write_sequence(const octavo_attention *plan, const octavo_attention_
     record.seed = codec->seed;
     record.record = (uint32_t)(octavo_cache_record_range(cache, view->record, run->layer).offset / 4u);
     record.record_flags = octavo_cache_key_flags(cache, codec);
-    const uint32_t *words = (const uint32_t *)&record;
-    for (uint32_t i = 0; i < sizeof record / 4u; ++i) at[i] = words[i];
+    return record;
 }
 
 static void write_pages(const octavo_attention *plan, const octavo_attention_run *run, const octavo_slice_part *part,
@@ -219,8 +218,8 @@ static void write_parts(octavo_list_builder *builder, const octavo_attention_sli
         builder->page_base = page_at;
         builder->window_base = page_at + octavo_view_pages(&part.view);
         builder->own_base = builder->window_base + window_page_count(plan);
-        write_sequence(plan, builder->run, slice, &part,
-                       builder->words + list->sequence_offset + sequence * (sizeof(octavo_sequence_record) / 4u));
+        octavo_sequence_record record = sequence_record(plan, builder->run, slice, &part);
+        memcpy(builder->words + list->sequence_offset + sequence * (sizeof record / 4u), &record, sizeof record);
         write_pages(plan, builder->run, &part, builder->tile_base, builder->words + page_at);
         page_at += listed_pages(plan, &part);
         uint32_t rows_first = part.first * plan->group, rows = part.count * plan->group;
@@ -271,6 +270,17 @@ static void complete_shares(const octavo_worklist *list, uint32_t first_own, uin
     }
 }
 
+static void write_sinks(const octavo_attention *plan, const octavo_attention_run *run, const octavo_worklist *list,
+                        uint32_t *words) {
+    for (uint32_t h = 0; run->sink_logits != NULL && h < plan->info.query_head_count; ++h) {
+        union {
+            float value;
+            uint32_t bits;
+        } sink = {run->sink_logits[h]};
+        words[list->sink_offset + h] = sink.bits;
+    }
+}
+
 void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
                            const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words) {
     uint32_t segment_count = plan->cut_count, shares = 0u, groups = 0u;
@@ -295,11 +305,41 @@ void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_
     write_parts(&builder, slice);
     complete_shares(list, first_own, words);
     if (plan->expanded_capacity > 0u) (void)octavo_expanded_tiles_of(plan, run, slice, list, words);
-    for (uint32_t h = 0; run->sink_logits != NULL && h < plan->info.query_head_count; ++h) {
-        union {
-            float value;
-            uint32_t bits;
-        } sink = {run->sink_logits[h]};
-        words[list->sink_offset + h] = sink.bits;
+    write_sinks(plan, run, list, words);
+}
+
+/* --- renewing ------------------------------------------------------------------------------------------------------
+ */
+
+/* Whether they differ in nothing but what a codec says of the sequence's layer. */
+static bool is_repeated(octavo_sequence_record record, octavo_sequence_record before) {
+    before.seed = record.seed;
+    before.record = record.record;
+    before.record_flags = record.record_flags;
+    return memcmp(&record, &before, sizeof record) == 0;
+}
+
+bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_run *run,
+                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words) {
+    const bool one_segment = plan->cut_count == 1u && plan->expanded_capacity == 0u && plan->own.segment_count == 0u;
+    if (!one_segment || (run->sink_logits != NULL) != (list->sink_offset != 0u)) return false;
+    octavo_status status = OCTAVO_SUCCESS;
+    octavo_slice_iterator it = {0};
+    octavo_slice_part part;
+    uint32_t sequences = 0u, page_at = list->page_offset;
+    while (octavo_slice_next(plan, run, slice, &it, &part, &status)) {
+        if (sequences == list->sequence_count) return false;
+        octavo_sequence_record record = sequence_record(plan, run, slice, &part), before;
+        uint32_t *at = words + list->sequence_offset + sequences * (sizeof record / 4u);
+        memcpy(&before, at, sizeof before);
+        if (!is_repeated(record, before)) return false;
+        memcpy(at, &record, sizeof record);
+        write_pages(plan, run, &part, 0u, words + page_at);
+        page_at += listed_pages(plan, &part);
+        ++sequences;
     }
+    if (status != OCTAVO_SUCCESS || sequences != list->sequence_count) return false;
+    complete_shares(list, list->share_count, words);
+    write_sinks(plan, run, list, words);
+    return true;
 }

@@ -5,24 +5,6 @@
 
 #include "attention/attention_plan.h"
 
-/* Query tokens [token_first, token_first + token_count) of the call. */
-typedef struct octavo_attention_slice {
-    uint32_t token_first, token_count;
-} octavo_attention_slice;
-
-typedef struct octavo_worklist {
-    /* counts */
-    uint32_t sequence_count, tile_count, range_count, share_count, group_count, page_count, partial_count;
-    uint32_t chunk;                      /* KV tiles of a workgroup, at most */
-    bool uneven;    /* the longest list is half as long again as the mean, or more */
-    uint32_t window_count, expand_count; /* of expanded tiles: windows, and entries of expand.comp */
-    /* words in the lists */
-    uint32_t sequence_offset, tile_offset, range_offset, share_offset, group_offset, page_offset, sink_offset;
-    uint32_t expand_offset;       /* of 16 bytes alignment */
-    uint32_t expand_group_offset; /* see expanded_tiles.h */
-    uint32_t word_count;
-} octavo_worklist;
-
 /* The cut of a slice, and the sizes of its lists. OCTAVO_OUT_OF_DEVICE_MEMORY, without a log line: the slice has more
  * partial results than scratch memory holds (one of a single token never has). */
 octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo_attention_run *run,
@@ -30,6 +12,11 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
 /* Writes words[list->word_count]. Then plan->cuts[segment].groups tells where the workgroups of each segment end; those
  * of one segment follow each other, in the order of segments. */
 void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
+                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words);
+/* A model calls layer after layer with the same sequences: where words[] are the lists of a slice that this one repeats
+ * but for its layer, makes them this slice's; nothing has to be measured then, and plan->cuts is as it was written. False:
+ * it is another slice, or one whose cuts may depend on the layer, and words[] are of use no more. */
+bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_run *run,
                            const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words);
 
 #endif
