@@ -40,7 +40,7 @@ struct octavo_attention {
     uint32_t expanded_capacity;
     octavo_buffer *expanded;
     uint32_t share_capacity; /* query operands of shares (of all heads) that fit; no limit: UINT32_MAX */
-    uint32_t *words;         /* lists of the slice that is being recorded; grows to the largest */
+    uint32_t *words; /* lists of the slice that is being recorded, and segments of its pages; grows to the largest */
     size_t word_capacity;
     octavo_worklist kept; /* of words, where has_kept: those of a whole call, for the next one to repeat */
     bool has_kept;

@@ -214,7 +214,8 @@ static bool renew_lists(slice_recorder *recorder) {
     if (!plan->has_kept) return false;
     recorder->slice = (octavo_attention_slice){0u, recorder->token_count};
     recorder->list = plan->kept;
-    recorder->is_renewed = octavo_worklist_renew(plan, recorder->run, &recorder->slice, &plan->kept, plan->words);
+    recorder->is_renewed = octavo_worklist_renew(plan, recorder->run, &recorder->slice, &plan->kept,
+                                                 plan->words + plan->kept.word_count, plan->words);
     plan->has_kept = recorder->is_renewed;
     return recorder->is_renewed;
 }
@@ -291,11 +292,14 @@ static octavo_status record_slice(slice_recorder *recorder) {
     if (status != OCTAVO_SUCCESS) return status;
     /* in host memory first: what the GPU reads is slow to read back, and some of it is read again */
     if (!recorder->is_renewed) {
-        status = grow_words(plan, recorder->list.word_count);
+        status = grow_words(plan, recorder->list.word_count + recorder->list.page_count);
         if (status != OCTAVO_SUCCESS) return status;
         octavo_worklist_write(plan, recorder->run, &recorder->slice, &recorder->list, plan->words);
         plan->kept = recorder->list;
-        plan->has_kept = recorder->slice.token_count == recorder->token_count;
+        plan->has_kept = recorder->slice.token_count == recorder->token_count && plan->expanded_capacity == 0u &&
+                         plan->own.segment_count == 0u;
+        if (plan->has_kept)
+            octavo_worklist_segments(plan, recorder->run, &recorder->slice, plan->words + plan->kept.word_count);
     }
     memcpy(host, plan->words, recorder->list.word_count * sizeof *plan->words);
     status = octavo_gpu_frame_flush(recorder->frame, &recorder->lists);

@@ -319,10 +319,30 @@ static bool is_repeated(octavo_sequence_record record, octavo_sequence_record be
     return memcmp(&record, &before, sizeof record) == 0;
 }
 
+/* Of page number i that write_pages lists for a sequence without own tokens. */
+static octavo_page_place listed_page(const octavo_attention *plan, const octavo_attention_run *run,
+                                     const octavo_cache_view *view, uint32_t i) {
+    uint32_t pages = octavo_view_pages(view), slot = i < pages ? view->slots[i] : view->window_slots[i - pages];
+    if (slot == OCTAVO_CACHE_NO_SLOT) return (octavo_page_place){0u, 0u};
+    return octavo_cache_page_place(plan->cache, slot, run->layer);
+}
+
+void octavo_worklist_segments(const octavo_attention *plan, const octavo_attention_run *run,
+                              const octavo_attention_slice *slice, uint32_t *segments) {
+    octavo_status status = OCTAVO_SUCCESS;
+    octavo_slice_iterator it = {0};
+    octavo_slice_part part;
+    while (octavo_slice_next(plan, run, slice, &it, &part, &status)) {
+        for (uint32_t i = 0; i < listed_pages(plan, &part); ++i)
+            *segments++ = listed_page(plan, run, &part.view, i).segment;
+    }
+}
+
 bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_run *run,
-                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words) {
-    const bool one_segment = plan->cut_count == 1u && plan->expanded_capacity == 0u && plan->own.segment_count == 0u;
-    if (!one_segment || (run->sink_logits != NULL) != (list->sink_offset != 0u)) return false;
+                           const octavo_attention_slice *slice, const octavo_worklist *list, const uint32_t *segments,
+                           uint32_t *words) {
+    if (plan->expanded_capacity > 0u || plan->own.segment_count > 0u) return false;
+    if ((run->sink_logits != NULL) != (list->sink_offset != 0u)) return false;
     octavo_status status = OCTAVO_SUCCESS;
     octavo_slice_iterator it = {0};
     octavo_slice_part part;
@@ -334,8 +354,11 @@ bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_
         memcpy(&before, at, sizeof before);
         if (!is_repeated(record, before)) return false;
         memcpy(at, &record, sizeof record);
-        write_pages(plan, run, &part, 0u, words + page_at);
-        page_at += listed_pages(plan, &part);
+        for (uint32_t i = 0, count = listed_pages(plan, &part); i < count; ++i, ++page_at) {
+            octavo_page_place place = listed_page(plan, run, &part.view, i);
+            if (place.segment != *segments++) return false;
+            words[page_at] = place.page;
+        }
         ++sequences;
     }
     if (status != OCTAVO_SUCCESS || sequences != list->sequence_count) return false;

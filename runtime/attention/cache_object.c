@@ -93,6 +93,8 @@ static octavo_status create_pool(octavo_cache *cache) {
         return octavo_gpu_fail(device, OCTAVO_INVALID_ARGUMENT, "segment_bytes: %llu is less than a page of %llu bytes",
                                (unsigned long long)cache->info.segment_bytes, (unsigned long long)page_bytes);
     }
+    /* all layers of a slot in one segment: then lists of one layer are cut as those of another */
+    if (per_segment > cache->info.layer_count) per_segment -= per_segment % cache->info.layer_count;
     cache->pages_per_segment = (uint32_t)(per_segment < pages ? per_segment : pages);
     uint64_t segment_count = (pages + cache->pages_per_segment - 1u) / cache->pages_per_segment;
     if (segment_count > 65536u) {

@@ -29,7 +29,8 @@ static void draw_call(call *x, rng *generator) {
     cache_without_device_info info = {LAYERS, HEADS, 64u, 64u, 3u, 3u, SEQUENCES, 400u, 0u, 0u, 0u, 0u, 0u, 0u};
     info.first_tokens = rng_below(generator, 2u) * 4u;
     info.recent_tokens = info.slack_tokens = rng_below(generator, 2u) * 16u;
-    if (rng_below(generator, 4u) == 0u) info.pages_per_segment = 100u;
+    static const uint32_t segments[] = {0u, 100u, 34u * LAYERS}; /* the last has all layers of a slot in one */
+    info.pages_per_segment = segments[rng_below(generator, 3u)];
     memset(x, 0, sizeof *x);
     octavo_cache *cache = cache_without_device_create(&info);
     octavo_attention *plan = &x->plan;
@@ -104,12 +105,15 @@ START_TEST(renewed_lists_are_those_written_anew) {
         octavo_worklist list, fresh;
         const change what = (change)(round % CHANGES);
         draw_call(&x, &generator);
-        uint32_t *words = lists_of(&x, &list);
-        make_change(&x, what, &generator);
+        uint32_t *words = lists_of(&x, &list), *segments = malloc(list.page_count * sizeof *segments);
+        ck_assert_ptr_nonnull(segments);
         octavo_attention_slice slice = whole_call(&x);
-        bool renews = octavo_worklist_renew(&x.plan, &x.run, &slice, &list, words);
-        bool must = (what == LAYER || what == SINKS) && x.plan.cut_count == 1u;
-        bool may = must || (what == ORDER && x.plan.cut_count == 1u);
+        octavo_worklist_segments(&x.plan, &x.run, &slice, segments);
+        make_change(&x, what, &generator);
+        slice = whole_call(&x);
+        bool renews = octavo_worklist_renew(&x.plan, &x.run, &slice, &list, segments, words);
+        bool may = what == LAYER || what == SINKS || what == ORDER;
+        bool must = may && what != ORDER && (x.plan.cut_count == 1u || x.plan.cache->pages_per_segment % LAYERS == 0u);
         ck_assert_msg(renews ? may : !must, "seed %llu round %u, change %d: %s", (unsigned long long)seed, round,
                       (int)what, renews ? "renewed" : "refused");
         uint32_t *expected = lists_of(&x, &fresh);
@@ -119,6 +123,7 @@ START_TEST(renewed_lists_are_those_written_anew) {
         renewed += renews;
         refused += !renews;
         free(words);
+        free(segments);
         free(expected);
         cache_without_device_destroy(x.plan.cache);
     }
