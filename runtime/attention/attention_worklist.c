@@ -182,6 +182,14 @@ static octavo_sequence_record sequence_record(const octavo_attention *plan, cons
     return record;
 }
 
+/* Of page number i of a sequence in the cache: of its tiles, then of its windows. */
+static octavo_page_place listed_page(const octavo_attention *plan, const octavo_attention_run *run,
+                                     const octavo_cache_view *view, uint32_t i) {
+    uint32_t pages = octavo_view_pages(view), slot = i < pages ? view->slots[i] : view->window_slots[i - pages];
+    if (slot == OCTAVO_CACHE_NO_SLOT) return (octavo_page_place){0u, 0u};
+    return octavo_cache_page_place(plan->cache, slot, run->layer);
+}
+
 static void write_pages(const octavo_attention *plan, const octavo_attention_run *run, const octavo_slice_part *part,
                         uint32_t tile_base, uint32_t *at) {
     const octavo_cache_view *view = &part->view;
@@ -189,11 +197,7 @@ static void write_pages(const octavo_attention *plan, const octavo_attention_run
     uint32_t tiles = octavo_part_tiles(part), own = octavo_own_pages(plan->cache, part->own_count);
     for (uint32_t i = 0; i < tiles && capacity > 0u; ++i) at[i] = (tile_base + i) % capacity;
     if (capacity > 0u) return;
-    for (uint32_t i = 0; i < pages; ++i) at[i] = octavo_cache_page_place(plan->cache, view->slots[i], run->layer).page;
-    for (uint32_t i = 0; i < windows; ++i) {
-        uint32_t slot = view->window_slots[i];
-        at[pages + i] = slot == OCTAVO_CACHE_NO_SLOT ? 0u : octavo_cache_page_place(plan->cache, slot, run->layer).page;
-    }
+    for (uint32_t i = 0; i < pages + windows; ++i) at[i] = listed_page(plan, run, view, i).page;
     for (uint32_t i = 0; i < own; ++i) at[pages + windows + i] = octavo_own_place(&plan->own, part->own_page + i).page;
 }
 
@@ -317,14 +321,6 @@ static bool is_repeated(octavo_sequence_record record, octavo_sequence_record be
     before.record = record.record;
     before.record_flags = record.record_flags;
     return memcmp(&record, &before, sizeof record) == 0;
-}
-
-/* Of page number i that write_pages lists for a sequence without own tokens. */
-static octavo_page_place listed_page(const octavo_attention *plan, const octavo_attention_run *run,
-                                     const octavo_cache_view *view, uint32_t i) {
-    uint32_t pages = octavo_view_pages(view), slot = i < pages ? view->slots[i] : view->window_slots[i - pages];
-    if (slot == OCTAVO_CACHE_NO_SLOT) return (octavo_page_place){0u, 0u};
-    return octavo_cache_page_place(plan->cache, slot, run->layer);
 }
 
 void octavo_worklist_segments(const octavo_attention *plan, const octavo_attention_run *run,

@@ -4,6 +4,14 @@
 #include "run_tests.h"
 #include "variant_named.h"
 
+/* Query tokens and cached tokens of each of so many sequences. */
+static octavo_kernel_shape shape_of(const octavo_packed_layout *layout, octavo_phase phase, uint32_t group,
+                                    uint32_t query_tokens, uint32_t sequences, uint64_t tokens) {
+    octavo_kernel_shape shape = {layout, group, query_tokens,       query_tokens * sequences,
+                                 phase,  0u,    tokens * sequences, false};
+    return shape;
+}
+
 /* More where contexts may be long, as far as registers go; not for many rows. */
 START_TEST(subgroups_by_the_room_for_tokens) {
     static const struct {
@@ -48,15 +56,8 @@ START_TEST(subgroups_by_the_lists_of_a_batch) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
     ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
     for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
-        uint32_t sequences = table[i].sequences;
-        octavo_kernel_shape shape = {&layout,
-                                     table[i].group,
-                                     table[i].query_tokens,
-                                     table[i].query_tokens * sequences,
-                                     OCTAVO_PHASE_DECODE,
-                                     0u,
-                                     table[i].tokens * sequences,
-                                     false};
+        octavo_kernel_shape shape = shape_of(&layout, OCTAVO_PHASE_DECODE, table[i].group, table[i].query_tokens,
+                                             table[i].sequences, table[i].tokens);
         octavo_kernel_tuning tuning;
         ck_assert(octavo_kernel_tune(&device.snapshot, variant_named("matrix"), &shape, 0u, &tuning));
         ck_assert_msg(tuning.teams == table[i].teams && tuning.share_cost == table[i].cost,
@@ -105,15 +106,8 @@ START_TEST(prefill_rows_by_length) {
     octavo_packed_layout layout = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 3u);
     ck_assert(fabricate_usable_device(FABRICATED_HOPPER, &device));
     for (uint32_t i = 0; i < sizeof table / sizeof *table; ++i) {
-        uint32_t sequences = table[i].sequences;
-        octavo_kernel_shape shape = {&layout,
-                                     table[i].group,
-                                     table[i].tokens,
-                                     table[i].tokens * sequences,
-                                     OCTAVO_PHASE_PREFILL,
-                                     0u,
-                                     table[i].cached_tokens * sequences,
-                                     false};
+        octavo_kernel_shape shape = shape_of(&layout, OCTAVO_PHASE_PREFILL, table[i].group, table[i].tokens,
+                                             table[i].sequences, table[i].cached_tokens);
         octavo_kernel_tuning tuning;
         ck_assert(octavo_kernel_tune(&device.snapshot, variant_named("prefill_matrix"), &shape, 0u, &tuning));
         ck_assert_msg(tuning.rows == table[i].rows, "row %u: %u rows", (unsigned)i, (unsigned)tuning.rows);
