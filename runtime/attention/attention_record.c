@@ -214,8 +214,9 @@ static bool renew_lists(slice_recorder *recorder) {
     if (!plan->has_kept) return false;
     recorder->slice = (octavo_attention_slice){0u, recorder->token_count};
     recorder->list = plan->kept;
-    recorder->is_renewed = octavo_worklist_renew(plan, recorder->run, &recorder->slice, &plan->kept,
-                                                 plan->words + plan->kept.word_count, plan->words);
+    recorder->is_renewed =
+        octavo_worklist_renew(plan, recorder->run, &recorder->slice, &plan->kept,
+                              plan->cut_count > 1u ? plan->words + plan->kept.word_count : NULL, plan->words);
     plan->has_kept = recorder->is_renewed;
     return recorder->is_renewed;
 }
@@ -298,7 +299,7 @@ static octavo_status record_slice(slice_recorder *recorder) {
         plan->kept = recorder->list;
         plan->has_kept = recorder->slice.token_count == recorder->token_count && plan->expanded_capacity == 0u &&
                          plan->own.segment_count == 0u;
-        if (plan->has_kept)
+        if (plan->has_kept && plan->cut_count > 1u)
             octavo_worklist_segments(plan, recorder->run, &recorder->slice, plan->words + plan->kept.word_count);
     }
     memcpy(host, plan->words, recorder->list.word_count * sizeof *plan->words);

@@ -42,6 +42,7 @@ static uint32_t kept_partials(const octavo_attention *plan, uint32_t shares) {
     return plan->variant->source == OCTAVO_KERNEL_PREFILL_MATRIX && shares == 1u ? 0u : shares;
 }
 
+/* chunk 0: lists are not cut; then there are no partial results, ranges, shares and groups. */
 static octavo_status count_slice(const octavo_attention *plan, const octavo_attention_run *run,
                                  const octavo_attention_slice *slice, uint32_t chunk, slice_totals *totals) {
     octavo_list_builder builder = {.plan = plan, .run = run, .chunk = chunk};
@@ -63,6 +64,7 @@ static octavo_status count_slice(const octavo_attention *plan, const octavo_atte
             uint32_t work = octavo_tile_list_work(plan, &list);
             totals->work += work;
             if (work > totals->longest) totals->longest = work;
+            if (chunk == 0u) continue;
             totals->partials += kept_partials(plan, octavo_cut_list(&builder, &part, &list, 0u, 0u));
         }
         builder.tile_base = tile_end;
@@ -95,7 +97,7 @@ static uint64_t even_chunk(const octavo_attention *plan, const slice_totals *tot
 octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo_attention_run *run,
                                       const octavo_attention_slice *slice, octavo_worklist *list) {
     slice_totals totals;
-    octavo_status status = count_slice(plan, run, slice, UINT32_MAX, &totals);
+    octavo_status status = count_slice(plan, run, slice, 0u, &totals);
     if (status != OCTAVO_SUCCESS) return status;
     uint64_t heads = plan->cache->layout.kv_heads;
     /* no more workgroups than run at once */
@@ -182,10 +184,10 @@ static octavo_sequence_record sequence_record(const octavo_attention *plan, cons
     return record;
 }
 
-/* Of page number i of a sequence in the cache: of its tiles, then of its windows. */
+/* Of page number i of a sequence in the cache: of `pages` of its tiles, then of its windows. */
 static octavo_page_place listed_page(const octavo_attention *plan, const octavo_attention_run *run,
-                                     const octavo_cache_view *view, uint32_t i) {
-    uint32_t pages = octavo_view_pages(view), slot = i < pages ? view->slots[i] : view->window_slots[i - pages];
+                                     const octavo_cache_view *view, uint32_t pages, uint32_t i) {
+    uint32_t slot = i < pages ? view->slots[i] : view->window_slots[i - pages];
     if (slot == OCTAVO_CACHE_NO_SLOT) return (octavo_page_place){0u, 0u};
     return octavo_cache_page_place(plan->cache, slot, run->layer);
 }
@@ -197,7 +199,7 @@ static void write_pages(const octavo_attention *plan, const octavo_attention_run
     uint32_t tiles = octavo_part_tiles(part), own = octavo_own_pages(plan->cache, part->own_count);
     for (uint32_t i = 0; i < tiles && capacity > 0u; ++i) at[i] = (tile_base + i) % capacity;
     if (capacity > 0u) return;
-    for (uint32_t i = 0; i < pages + windows; ++i) at[i] = listed_page(plan, run, view, i).page;
+    for (uint32_t i = 0; i < pages + windows; ++i) at[i] = listed_page(plan, run, view, pages, i).page;
     for (uint32_t i = 0; i < own; ++i) at[pages + windows + i] = octavo_own_place(&plan->own, part->own_page + i).page;
 }
 
@@ -329,8 +331,8 @@ void octavo_worklist_segments(const octavo_attention *plan, const octavo_attenti
     octavo_slice_iterator it = {0};
     octavo_slice_part part;
     while (octavo_slice_next(plan, run, slice, &it, &part, &status)) {
-        for (uint32_t i = 0; i < listed_pages(plan, &part); ++i)
-            *segments++ = listed_page(plan, run, &part.view, i).segment;
+        const uint32_t pages = octavo_view_pages(&part.view), count = listed_pages(plan, &part);
+        for (uint32_t i = 0; i < count; ++i) *segments++ = listed_page(plan, run, &part.view, pages, i).segment;
     }
 }
 
@@ -350,9 +352,10 @@ bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_
         memcpy(&before, at, sizeof before);
         if (!is_repeated(record, before)) return false;
         memcpy(at, &record, sizeof record);
-        for (uint32_t i = 0, count = listed_pages(plan, &part); i < count; ++i, ++page_at) {
-            octavo_page_place place = listed_page(plan, run, &part.view, i);
-            if (place.segment != *segments++) return false;
+        const uint32_t pages = octavo_view_pages(&part.view), count = listed_pages(plan, &part);
+        for (uint32_t i = 0; i < count; ++i, ++page_at) {
+            octavo_page_place place = listed_page(plan, run, &part.view, pages, i);
+            if (segments != NULL && place.segment != *segments++) return false;
             words[page_at] = place.page;
         }
         ++sequences;

@@ -18,8 +18,8 @@ void octavo_worklist_segments(const octavo_attention *plan, const octavo_attenti
                               const octavo_attention_slice *slice, uint32_t *segments);
 /* A model calls layer after layer with the same sequences: where words[] are the lists of a slice that this one repeats
  * but for its layer, makes them this slice's. Nothing has to be measured then, and plan->cuts is as it was written.
- * False: it is another slice, pages lie in other segments, or it is a slice of expanded or own tokens; words[] are of use
- * no more. */
+ * segments NULL: the pool has one. False: it is another slice, pages lie in other segments, or it is a slice of expanded
+ * or own tokens; words[] are of use no more. */
 bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_run *run,
                            const octavo_attention_slice *slice, const octavo_worklist *list, const uint32_t *segments,
                            uint32_t *words);
