@@ -66,8 +66,8 @@ octavo_status test_device_open(uint32_t hidden_capabilities, VkBool32 validation
 }
 
 unsigned test_device_share(const octavo_device *device) {
-    unsigned power = 0;
-    if (device->snapshot.driver_id == VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return 1;
+    unsigned power = 0; /* lavapipe's subgroups have 2^2, 2^3, 2^4 lanes */
+    if (device->snapshot.driver_id == VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return TEST_SWIFTSHADER;
     while (device->snapshot.subgroup_size >> power > 1u) power++;
     return power % TEST_DEVICE_SHARES;
 }

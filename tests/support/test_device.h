@@ -24,9 +24,9 @@ PFN_vkGetInstanceProcAddr test_vulkan_loader(void);
 octavo_status test_device_open(uint32_t hidden_capabilities, VkBool32 validation, test_log *log,
                                octavo_device **device);
 
-/* Which part of what is shared out a device takes. The software devices that run.sh knows, lavapipe at 128, 256 and 512
- * bits and SwiftShader, have one each. */
+/* Which part of what is shared out a device takes. The software devices that run.sh knows have one each. */
 #define TEST_DEVICE_SHARES 4u
+typedef enum test_share { TEST_LAVAPIPE_512, TEST_SWIFTSHADER, TEST_LAVAPIPE_128, TEST_LAVAPIPE_256 } test_share;
 unsigned test_device_share(const octavo_device *device);
 
 /* Whether a device takes an item of a list that is shared out: a GPU takes all, a processor its share, so that the
