@@ -19,19 +19,18 @@
 #define CAUSAL                                                                                                         \
     { VK_TRUE, 0, 0, 0 }
 
-/* In one dispatch or in three, where a variant has a choice. */
-static const char *const forms[VARIANT_FORMS] = {"dispatches=1", "dispatches=3"};
-
 static bool is_for_prefill(const char *variant) {
     return strncmp(variant, "prefill", 7) == 0;
 }
 
-/* At 3 bits the tiles are the library's own. */
-static const char *prefill_tuning(const octavo_device *device, const char *variant, uint32_t key_bits) {
-    return key_bits == 3 ? NULL : variant_tuning(device, variant, 0);
+/* Of the forms that test_poison.c has too, for a driver's cache to keep; prefill's tiles at 3 bits are the library's
+ * own. */
+static const char *tuning_of(const octavo_device *device, const char *variant, uint32_t key_bits, unsigned form) {
+    if (is_for_prefill(variant) && key_bits == 3) return NULL;
+    return variant_tuning(device, variant, variant_has_form(variant, form) ? form : 0);
 }
 
-static bool has_form(const char *variant, size_t form, uint32_t key_bits) {
+static bool has_form(const char *variant, unsigned form, uint32_t key_bits) {
     return form == 0 || (key_bits == 3 && variant_has_form(variant, 1));
 }
 
@@ -124,7 +123,7 @@ static void make_problem(const own_case *test, uint64_t seed, octavo_problem *pr
     }
 }
 
-static void agrees_with_the_oracle(gpu_fixture *fixture, size_t index, const char *variant, const char *tuning) {
+static void agrees_with_the_oracle(gpu_fixture *fixture, size_t index, const char *variant, unsigned form) {
     uint64_t seed = 700u + index;
     octavo_problem problem;
     octavo_session_result result;
@@ -132,7 +131,7 @@ static void agrees_with_the_oracle(gpu_fixture *fixture, size_t index, const cha
     char text[1024];
     make_problem(&cases[index], seed, &problem);
     octavo_random_problem_force(&problem, variant);
-    problem.tuning = is_for_prefill(variant) ? prefill_tuning(fixture->device, variant, cases[index].key_bits) : tuning;
+    problem.tuning = tuning_of(fixture->device, variant, cases[index].key_bits, form);
     problem.skip_proof = true; /* a plan would leave a row aside that is wrong */
     octavo_problem_describe(&problem, text, sizeof text);
     bool ran = octavo_session_run(fixture->device, &problem, true, &result, &error);
@@ -140,7 +139,7 @@ static void agrees_with_the_oracle(gpu_fixture *fixture, size_t index, const cha
     ck_assert_str_eq(result.variant, variant);
     octavo_check check = octavo_check_result(&problem, &result);
     if (getenv("OCTAVO_TEST_PRINT") != NULL)
-        (void)fprintf(stderr, "%s, %s, %s: %.2g of %.2g, log-sum-exp %.2g\n", cases[index].name, variant, tuning,
+        (void)fprintf(stderr, "%s, %s, form %u: %.2g of %.2g, log-sum-exp %.2g\n", cases[index].name, variant, form,
                       check.kernel_rel_l2, check.rel_l2_bound, check.lse_max_abs);
     ck_assert_msg(check.passed, "%s, seed %llu: %s: relative L2 %g (bound %g), log-sum-exp %g (bound %g), guards %s",
                   cases[index].name, (unsigned long long)seed, text, check.kernel_rel_l2, check.rel_l2_bound,
@@ -157,8 +156,8 @@ static void cases_agree_with_the_oracle(gpu_fixture *fixture, uint32_t key_bits,
         if (octavo_attention_variant_refusal(fixture->device, v, phase) != NULL) continue;
         for (size_t i = 0; i < CASE_COUNT; i++) {
             if (cases[i].key_bits != key_bits || cases[i].value_bits != value_bits) continue;
-            for (size_t form = 0; form < VARIANT_FORMS; form++)
-                if (has_form(variant, form, key_bits)) agrees_with_the_oracle(fixture, i, variant, forms[form]);
+            for (unsigned form = 0; form < VARIANT_FORMS; form++)
+                if (has_form(variant, form, key_bits)) agrees_with_the_oracle(fixture, i, variant, form);
         }
     }
 }
@@ -224,7 +223,7 @@ static bool open_plan(const char *variant, octavo_mask mask) {
     info.mask = mask;
     info.variant = variant;
     info.own_tokens = VK_TRUE;
-    if (info.phase == OCTAVO_PHASE_PREFILL) info.tuning = prefill_tuning(x.gpu.device, variant, x.cache->layout.key_bits);
+    if (variant != NULL) info.tuning = tuning_of(x.gpu.device, variant, x.cache->layout.key_bits, 1);
     info.skip_proof = variant != NULL; /* a plan would refuse what is wrong, as what cannot run */
     octavo_status status = octavo_attention_create(&info, &x.plan);
     if (status == OCTAVO_UNSUPPORTED) return false;
