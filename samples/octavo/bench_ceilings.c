@@ -171,6 +171,7 @@ static double measure_matrix_rate(ceilings_run *run, octavo_bench_matrix_kind ki
 
 static bool create_buffers(ceilings_run *run, const octavo_device_description *description) {
     bool is_software = description->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    /* what a processor reads lies in its caches then, as far as they go; more takes seconds there */
     uint64_t bytes = UINT64_C(1) << (is_software ? 24 : 30);
     run->shape_repeats = is_software ? 1 : 3;
     while (bytes > run->compute.limits.maxStorageBufferRange || bytes > description->device_memory_bytes / 8)
