@@ -59,9 +59,14 @@ static uint32_t few_lists_teams(const octavo_kernel_shape *shape, uint32_t cores
     return teams < MATRIX_TEAMS_MAX ? teams : MATRIX_TEAMS_MAX;
 }
 
-/* Whether workgroups of `teams` subgroups, as many as are resident, have a list each, or nearly. */
+/* Workgroups of so many subgroups that run at once. */
+static uint32_t resident_workgroups(uint32_t cores, uint32_t teams) {
+    return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
+}
+
+/* Whether workgroups of `teams` subgroups have a list each, or nearly. */
 static bool has_lists(uint64_t lists, uint32_t cores, uint32_t teams) {
-    return 10u * lists >= UINT64_C(9) * cores * (MATRIX_TEAMS / teams);
+    return 10u * lists >= UINT64_C(9) * resident_workgroups(cores, teams);
 }
 
 /* Where there are lists for more workgroups they are smaller: of those of a core one prepares its query or merges while
@@ -117,8 +122,7 @@ uint32_t octavo_matrix_share_cost(uint32_t teams) {
 }
 
 uint32_t octavo_matrix_workgroups(uint32_t cores, const octavo_kernel_tuning *tuning) {
-    uint32_t teams = tuning->lanes / 32u; /* both kernels have as many on a core */
-    return cores * (teams < MATRIX_TEAMS ? MATRIX_TEAMS / teams : 1u);
+    return resident_workgroups(cores, tuning->lanes / 32u); /* both kernels have as many on a core */
 }
 
 /* Teams of 32 lanes that share a query tile; the emulation is one team. Codes are unpacked once for the sixteen rows of
