@@ -214,9 +214,7 @@ static bool renew_lists(slice_recorder *recorder) {
     if (!plan->has_kept) return false;
     recorder->slice = (octavo_attention_slice){0u, recorder->token_count};
     recorder->list = plan->kept;
-    recorder->is_renewed =
-        octavo_worklist_renew(plan, recorder->run, &recorder->slice, &plan->kept,
-                              plan->cut_count > 1u ? plan->words + plan->kept.word_count : NULL, plan->words);
+    recorder->is_renewed = octavo_worklist_renew(plan, recorder->run, &recorder->slice, &plan->kept, plan->words);
     plan->has_kept = recorder->is_renewed;
     return recorder->is_renewed;
 }
@@ -297,10 +295,8 @@ static octavo_status record_slice(slice_recorder *recorder) {
         if (status != OCTAVO_SUCCESS) return status;
         octavo_worklist_write(plan, recorder->run, &recorder->slice, &recorder->list, plan->words);
         plan->kept = recorder->list;
-        plan->has_kept = recorder->slice.token_count == recorder->token_count && plan->expanded_capacity == 0u &&
-                         plan->own.segment_count == 0u;
-        if (plan->has_kept && plan->cut_count > 1u)
-            octavo_worklist_segments(plan, recorder->run, &recorder->slice, plan->words + plan->kept.word_count);
+        plan->has_kept = recorder->slice.token_count == recorder->token_count &&
+                         octavo_worklist_keep(plan, recorder->run, &recorder->slice, &plan->kept, plan->words);
     }
     memcpy(host, plan->words, recorder->list.word_count * sizeof *plan->words);
     status = octavo_gpu_frame_flush(recorder->frame, &recorder->lists);

@@ -325,26 +325,29 @@ static bool is_repeated(octavo_sequence_record record, octavo_sequence_record be
     return memcmp(&record, &before, sizeof record) == 0;
 }
 
-void octavo_worklist_segments(const octavo_attention *plan, const octavo_attention_run *run,
-                              const octavo_attention_slice *slice, uint32_t *segments) {
+/* Behind the lists: the segment of each page, in their order. A pool of one has nothing to remember. */
+bool octavo_worklist_keep(const octavo_attention *plan, const octavo_attention_run *run,
+                          const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words) {
+    if (plan->expanded_capacity > 0u || plan->own.segment_count > 0u) return false;
     octavo_status status = OCTAVO_SUCCESS;
     octavo_slice_iterator it = {0};
     octavo_slice_part part;
-    while (octavo_slice_next(plan, run, slice, &it, &part, &status)) {
+    uint32_t *segments = words + list->word_count;
+    while (plan->cut_count > 1u && octavo_slice_next(plan, run, slice, &it, &part, &status)) {
         const uint32_t pages = octavo_view_pages(&part.view), count = listed_pages(plan, &part);
         for (uint32_t i = 0; i < count; ++i) *segments++ = listed_page(plan, run, &part.view, pages, i).segment;
     }
+    return status == OCTAVO_SUCCESS;
 }
 
 bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_run *run,
-                           const octavo_attention_slice *slice, const octavo_worklist *list, const uint32_t *segments,
-                           uint32_t *words) {
-    if (plan->expanded_capacity > 0u || plan->own.segment_count > 0u) return false;
+                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words) {
     if ((run->sink_logits != NULL) != (list->sink_offset != 0u)) return false;
     octavo_status status = OCTAVO_SUCCESS;
     octavo_slice_iterator it = {0};
     octavo_slice_part part;
     uint32_t sequences = 0u, page_at = list->page_offset;
+    const uint32_t *segments = words + list->word_count;
     while (octavo_slice_next(plan, run, slice, &it, &part, &status)) {
         if (sequences == list->sequence_count) return false;
         octavo_sequence_record record = sequence_record(plan, run, slice, &part), before;
@@ -355,7 +358,7 @@ bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_
         const uint32_t pages = octavo_view_pages(&part.view), count = listed_pages(plan, &part);
         for (uint32_t i = 0; i < count; ++i, ++page_at) {
             octavo_page_place place = listed_page(plan, run, &part.view, pages, i);
-            if (segments != NULL && place.segment != *segments++) return false;
+            if (plan->cut_count > 1u && place.segment != *segments++) return false;
             words[page_at] = place.page;
         }
         ++sequences;

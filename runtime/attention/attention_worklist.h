@@ -13,15 +13,13 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
  * of one segment follow each other, in the order of segments. */
 void octavo_worklist_write(const octavo_attention *plan, const octavo_attention_run *run,
                            const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words);
-/* Of the pages of the lists, in their order, for octavo_worklist_renew: segments[list->page_count]. */
-void octavo_worklist_segments(const octavo_attention *plan, const octavo_attention_run *run,
-                              const octavo_attention_slice *slice, uint32_t *segments);
-/* A model calls layer after layer with the same sequences: where words[] are the lists of a slice that this one repeats
- * but for its layer, makes them this slice's. Nothing has to be measured then, and plan->cuts is as it was written.
- * segments NULL: the pool has one. False: it is another slice, pages lie in other segments, or it is a slice of expanded
- * or own tokens; words[] are of use no more. */
+/* A model calls layer after layer with the same sequences. Makes lists that were written ready to be renewed: words[] has
+ * room for list->page_count more, which are kept with them. False: lists of expanded and of own tokens are not renewed. */
+bool octavo_worklist_keep(const octavo_attention *plan, const octavo_attention_run *run,
+                          const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words);
+/* Makes kept lists those of a slice that repeats theirs but for its layer. Nothing has to be measured then, and plan->cuts
+ * is as it was written. False: it is another slice, or pages lie in other segments; words[] are of use no more. */
 bool octavo_worklist_renew(const octavo_attention *plan, const octavo_attention_run *run,
-                           const octavo_attention_slice *slice, const octavo_worklist *list, const uint32_t *segments,
-                           uint32_t *words);
+                           const octavo_attention_slice *slice, const octavo_worklist *list, uint32_t *words);
 
 #endif

@@ -68,13 +68,14 @@ static octavo_attention_slice whole_call(const call *x) {
     return slice;
 }
 
-/* Measured and written; free it. */
+/* Measured, written and kept; free it. */
 static uint32_t *lists_of(const call *x, octavo_worklist *list) {
     octavo_attention_slice slice = whole_call(x);
     ck_assert_uint_eq(octavo_worklist_measure(&x->plan, &x->run, &slice, list), OCTAVO_SUCCESS);
-    uint32_t *words = malloc(list->word_count * sizeof *words);
+    uint32_t *words = malloc((list->word_count + list->page_count) * sizeof *words);
     ck_assert_ptr_nonnull(words);
     octavo_worklist_write(&x->plan, &x->run, &slice, list, words);
+    ck_assert(octavo_worklist_keep(&x->plan, &x->run, &slice, list, words));
     return words;
 }
 
@@ -105,14 +106,10 @@ START_TEST(renewed_lists_are_those_written_anew) {
         octavo_worklist list, fresh;
         const change what = (change)(round % CHANGES);
         draw_call(&x, &generator);
-        uint32_t *words = lists_of(&x, &list), *segments = malloc(list.page_count * sizeof *segments);
-        ck_assert_ptr_nonnull(segments);
-        octavo_attention_slice slice = whole_call(&x);
-        octavo_worklist_segments(&x.plan, &x.run, &slice, segments);
+        uint32_t *words = lists_of(&x, &list);
         make_change(&x, what, &generator);
-        slice = whole_call(&x);
-        bool renews =
-            octavo_worklist_renew(&x.plan, &x.run, &slice, &list, x.plan.cut_count > 1u ? segments : NULL, words);
+        octavo_attention_slice slice = whole_call(&x);
+        bool renews = octavo_worklist_renew(&x.plan, &x.run, &slice, &list, words);
         bool may = what == LAYER || what == SINKS || what == ORDER;
         bool must = may && what != ORDER && (x.plan.cut_count == 1u || x.plan.cache->pages_per_segment % LAYERS == 0u);
         ck_assert_msg(renews ? may : !must, "seed %llu round %u, change %d: %s", (unsigned long long)seed, round,
@@ -124,7 +121,6 @@ START_TEST(renewed_lists_are_those_written_anew) {
         renewed += renews;
         refused += !renews;
         free(words);
-        free(segments);
         free(expected);
         cache_without_device_destroy(x.plan.cache);
     }
