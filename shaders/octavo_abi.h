@@ -54,48 +54,36 @@
 #define OCTAVO_HADAMARD_SCALE_7 0.0883883461f
 #define OCTAVO_HADAMARD_SCALE_8 0.0625f
 
-/* The quantiser tries OCTAVO_STEP_COUNT steps: step j of a row = rms * base(bits) * f_j, base = 0.9957, 0.5860, 0.3352
- * for 2, 3, 4 bits (the best uniform steps for N(0,1)), f = 0.79 0.86 0.89 0.925 0.95 0.985 1.02 1.065 1.11 1.155 1.2 1.3
- * 1.41 1.62 1.94 2.46. Below: 1 / (base f_j). Use as float[16](OCTAVO_INVERSE_STEPS_3) or = {OCTAVO_INVERSE_STEPS_3}. */
+/* The quantiser tries OCTAVO_STEP_COUNT steps: step j of a row = rms * base(bits) * f_j, base = 0.9957, 0.3352 for 2, 4 bits
+ * (the best uniform steps for N(0,1)), f = 0.79 0.86 0.89 0.925 0.95 0.985 1.02 1.065 1.11 1.155 1.2 1.3 1.41 1.62 1.94
+ * 2.46; for 3 bits rms * (22 24 25 26 27 28 29 30 31 32 33 36 39 45 54 69) / 48, whose third edges are on the grid below.
+ * Here: rms / step. Use as float[16](OCTAVO_INVERSE_STEPS_3) or = {OCTAVO_INVERSE_STEPS_3}. */
 #define OCTAVO_STEP_COUNT 16
 #define OCTAVO_INVERSE_STEPS_2                                                                                         \
     1.27128935f, 1.16781235f, 1.12844789f, 1.08574986f, 1.05717742f, 1.01961279f, 0.984626055f, 0.943022132f,          \
     0.904791534f, 0.869539917f, 0.836932123f, 0.772552729f, 0.712282658f, 0.619949758f, 0.517690003f, 0.408259571f
 #define OCTAVO_INVERSE_STEPS_3                                                                                         \
-    2.16010714f, 1.98428452f, 1.91739845f, 1.84484828f, 1.79629958f, 1.7324717f, 1.67302418f, 1.60233295f,             \
-    1.53737354f, 1.47747588f, 1.4220705f, 1.31268048f, 1.21027279f, 1.05338562f, 0.879631281f, 0.693692923f
+    2.18181825f, 2.0f, 1.91999996f, 1.84615386f, 1.77777779f, 1.71428573f, 1.65517247f, 1.60000002f,                   \
+    1.54838705f, 1.5f, 1.4545455f, 1.33333337f, 1.23076928f, 1.06666672f, 0.888888896f, 0.695652187f
 #define OCTAVO_INVERSE_STEPS_4                                                                                         \
     3.77632093f, 3.46894598f, 3.35201526f, 3.22518229f, 3.1403091f, 3.02872443f, 2.92479753f, 2.80121469f,             \
     2.68765187f, 2.58293819f, 2.48607802f, 2.29484129f, 2.11581111f, 1.84153926f, 1.53778017f, 1.21272099f
 
 /* The search for a step counts in whole numbers: magnitudes in units of 2^-12 of the row's rms, and the steps with them,
- * round(4096 base f_j). A step's levels change at multiples t of it, t = 1 .. 2^(bits-1) - 1: edges in units of 2^-6 rms,
- * (t * width + 32) >> 6; all edges of all steps in ascending order, and one more than the largest. */
+ * round(4096 step / rms). A step's levels change at multiples t of it, t = 1 .. 2^(bits-1) - 1: edges in units of
+ * 2^(shift-12) rms, (t * width + 2^(shift-1)) >> shift. */
 #define OCTAVO_MAGNITUDE_ONE 4096.0f
-#define OCTAVO_EDGE_SHIFT 6u
+#define OCTAVO_EDGE_SHIFT_2_4 7u
+#define OCTAVO_EDGE_SHIFT_3 8u
 #define OCTAVO_STEP_WIDTHS_2                                                                                           \
     3222, 3507, 3630, 3773, 3874, 4017, 4160, 4343, 4527, 4711, 4894, 5302, 5751, 6607, 7912, 10033
-#define OCTAVO_STEP_EDGES_2                                                                                            \
-    50, 55, 57, 59, 61, 63, 65, 68, 71, 74, 76, 83, 90, 103, 124, 157
 #define OCTAVO_STEP_WIDTHS_3                                                                                           \
-    1896, 2064, 2136, 2220, 2280, 2364, 2448, 2556, 2664, 2772, 2880, 3120, 3384, 3888, 4656, 5905
-#define OCTAVO_STEP_EDGES_3                                                                                            \
-    30, 32, 33, 35, 36, 37, 38, 40, 42, 43, 45, 49, 53, 59, 61, 65,                                                    \
-    67, 69, 71, 73, 74, 77, 80, 83, 87, 89, 90, 92, 97, 98, 100, 104,                                                  \
-    106, 107, 111, 115, 120, 122, 125, 130, 135, 146, 146, 159, 182, 185, 218, 277
+    1877, 2048, 2133, 2219, 2304, 2389, 2475, 2560, 2645, 2731, 2816, 3072, 3328, 3840, 4608, 5888
 #define OCTAVO_STEP_WIDTHS_4                                                                                           \
     1085, 1181, 1222, 1270, 1304, 1352, 1400, 1462, 1524, 1586, 1648, 1785, 1936, 2224, 2664, 3378
-#define OCTAVO_STEP_EDGES_4                                                                                            \
-    17, 18, 19, 20, 20, 21, 22, 23, 24, 25, 26, 28, 30, 34, 35, 37,                                                    \
-    38, 40, 41, 42, 42, 44, 46, 48, 50, 51, 52, 53, 55, 56, 57, 60,                                                    \
-    61, 61, 63, 66, 68, 69, 70, 71, 74, 74, 76, 77, 79, 82, 83, 84,                                                    \
-    85, 85, 88, 91, 91, 92, 95, 95, 99, 99, 102, 102, 103, 104, 106, 106,                                              \
-    109, 111, 112, 114, 115, 119, 119, 119, 121, 122, 124, 125, 127, 129, 129, 131,                                    \
-    134, 137, 139, 139, 139, 143, 143, 148, 149, 151, 153, 155, 158, 160, 167, 167,                                    \
-    167, 173, 174, 180, 182, 195, 208, 209, 211, 212, 243, 250, 264, 291, 317, 369
-#define OCTAVO_EDGE_PLACES_2 158u
-#define OCTAVO_EDGE_PLACES_3 278u
-#define OCTAVO_EDGE_PLACES_4 370u
+
+/* Partial sums that make a row's sum of squares, and its product with the levels: channels this far apart. */
+#define OCTAVO_SQUARE_CHAINS 32u
 
 /* A row whose sum of squares is below this (2^-60) has scale 0 and the code 2^(bits-1) everywhere. */
 #define OCTAVO_SQUARES_MIN 8.67361738e-19f

@@ -6,7 +6,6 @@
 
 #include <math.h>
 
-#define LANES 16u         /* whose channels are summed first */
 #define GRID_STEP 0x1000u /* of inverse_rms: the low 12 bits of the mantissa are 0, so its square is exact */
 
 static const float inverse_steps[3][OCTAVO_STEP_COUNT] = {
@@ -15,17 +14,20 @@ static const float inverse_steps[3][OCTAVO_STEP_COUNT] = {
 static const uint32_t step_widths[3][OCTAVO_STEP_COUNT] = {
     {OCTAVO_STEP_WIDTHS_2}, {OCTAVO_STEP_WIDTHS_3}, {OCTAVO_STEP_WIDTHS_4}};
 
-static float sum_of_squares(uint32_t dim_padded, const float *row) {
-    float sums[LANES];
-    for (uint32_t c = 0; c < LANES; ++c) {
+static const uint32_t edge_shifts[3] = {OCTAVO_EDGE_SHIFT_2_4, OCTAVO_EDGE_SHIFT_3, OCTAVO_EDGE_SHIFT_2_4};
+
+/* <a, b>, as partial sums. */
+static float sum_of_products(uint32_t dim_padded, const float *a, const float *b) {
+    float sums[OCTAVO_SQUARE_CHAINS];
+    for (uint32_t c = 0; c < OCTAVO_SQUARE_CHAINS; ++c) {
         sums[c] = 0.0f;
-        for (uint32_t i = c; i < dim_padded; i += LANES) {
-            float square = row[i] * row[i];
-            sums[c] = sums[c] + square;
+        for (uint32_t i = c; i < dim_padded; i += OCTAVO_SQUARE_CHAINS) {
+            float product = a[i] * b[i];
+            sums[c] = sums[c] + product;
         }
     }
-    for (uint32_t h = 1; h < LANES; h *= 2u) {
-        for (uint32_t c = 0; c < LANES; c += 2u * h) sums[c] = sums[c] + sums[c + h];
+    for (uint32_t h = 1; h < OCTAVO_SQUARE_CHAINS; h *= 2u) {
+        for (uint32_t c = 0; c < OCTAVO_SQUARE_CHAINS; c += 2u * h) sums[c] = sums[c] + sums[c + h];
     }
     return sums[0];
 }
@@ -33,8 +35,8 @@ static float sum_of_squares(uint32_t dim_padded, const float *row) {
 static float find_inverse_rms(float squares, uint32_t dim_padded) {
     float dim = (float)dim_padded;
     uint32_t bits = octavo_base_float_bits(1.0f / sqrtf(squares * (1.0f / dim))) & ~(GRID_STEP - 1u);
-    bits -= 2u * GRID_STEP;
-    for (int i = 0; i < 4; ++i) {
+    bits -= GRID_STEP;
+    for (int i = 0; i < 2; ++i) {
         float next = octavo_base_bits_float(bits + GRID_STEP);
         float square = next * next;
         float product = square * squares;
@@ -43,21 +45,20 @@ static float find_inverse_rms(float squares, uint32_t dim_padded) {
     return octavo_base_bits_float(bits);
 }
 
-/* y: not negative. */
 static uint32_t magnitude_of(float y) {
-    float shifted = y * OCTAVO_MAGNITUDE_ONE;
-    shifted = shifted + 8388608.0f; /* 2^23: no room for a fraction */
+    float shifted = fabsf(y) + 8388608.0f; /* 2^23: no room for a fraction */
     return octavo_base_float_bits(shifted) & 0x7fffffu;
 }
 
-/* y: a value times inverse_rms. */
+/* y: a value times 4096 inverse_rms. */
 static uint32_t code_of(float y, float inverse_step, uint32_t bits) {
-    float half = (float)(1u << (bits - 1u));
-    float product = y * inverse_step;
-    float code = floorf(product + half);
-    float largest = 2.0f * half - 1.0f;
-    code = code < 0.0f ? 0.0f : code;
-    return (uint32_t)(code > largest ? largest : code);
+    float middle = (float)(1u << (bits - 1u)) - 0.5f;
+    float position = y * (inverse_step * (1.0f / OCTAVO_MAGNITUDE_ONE));
+    position = position + middle;
+    float shifted = position + 8388608.0f;
+    if (shifted <= 8388608.0f) return 0u;
+    uint32_t code = octavo_base_float_bits(shifted) & 0x7fffffu, largest = (1u << bits) - 1u;
+    return code > largest ? largest : code;
 }
 
 /* Whole numbers below 2^24. */
@@ -66,15 +67,21 @@ typedef struct candidate {
     float levels; /* C: sum of twice the level, squared */
 } candidate;
 
-static candidate try_step(const uint32_t *magnitudes, uint32_t dim_padded, uint32_t bits, uint32_t width) {
-    uint32_t inner = 0u, levels = 0u;
+/* Counted in whole 2^shift. y: a value times 4096 inverse_rms. */
+static uint32_t place_of(float y, uint32_t shift) {
+    float place = fabsf(y) * (1.0f / (float)(1u << shift)) + 8388607.5f; /* the product is exact */
+    return place <= 8388608.0f ? 0u : octavo_base_float_bits(place) & 0x7fffffu;
+}
+
+static candidate try_step(const float *y, uint32_t dim_padded, uint32_t bits, uint32_t width) {
+    uint32_t inner = 0u, levels = 0u, shift = edge_shifts[bits - 2u];
     for (uint32_t i = 0; i < dim_padded; ++i) {
         uint32_t level = 1u; /* twice */
         for (uint32_t t = 1u; t < 1u << (bits - 1u); ++t) {
-            uint32_t edge = (t * width + (1u << (OCTAVO_EDGE_SHIFT - 1u))) >> OCTAVO_EDGE_SHIFT;
-            level += magnitudes[i] >> OCTAVO_EDGE_SHIFT >= edge ? 2u : 0u;
+            uint32_t edge = (t * width + (1u << (shift - 1u))) >> shift;
+            level += place_of(y[i], shift) >= edge ? 2u : 0u;
         }
-        inner += magnitudes[i] * level;
+        inner += magnitude_of(y[i]) * level;
         levels += level * level;
     }
     return (candidate){(float)inner, (float)levels};
@@ -93,28 +100,14 @@ static uint32_t step_key(candidate tried, uint32_t step) {
     return (octavo_base_float_bits(score) & ~15u) | (15u - step);
 }
 
-static uint32_t choose_step(const float *row, uint32_t dim_padded, uint32_t bits, float inverse_rms) {
-    uint32_t magnitudes[OCTAVO_FORMAT_DIM_MAX], best = 0u;
-    for (uint32_t i = 0; i < dim_padded; ++i) magnitudes[i] = magnitude_of(fabsf(row[i] * inverse_rms));
+/* y: the row, times 4096 inverse_rms. */
+static uint32_t choose_step(const float *y, uint32_t dim_padded, uint32_t bits) {
+    uint32_t best = 0u;
     for (uint32_t j = 0; j < OCTAVO_STEP_COUNT; ++j) {
-        uint32_t key = step_key(try_step(magnitudes, dim_padded, bits, step_widths[bits - 2u][j]), j);
+        uint32_t key = step_key(try_step(y, dim_padded, bits, step_widths[bits - 2u][j]), j);
         best = key > best ? key : best;
     }
     return 15u - (best & 15u);
-}
-
-/* a and c of the codes. */
-static candidate measure_codes(const float *row, uint32_t dim_padded, uint32_t bits, float inverse_rms,
-                               float inverse_step) {
-    int32_t inner = 0, levels = 0;
-    for (uint32_t i = 0; i < dim_padded; ++i) {
-        float y = row[i] * inverse_rms;
-        int32_t level = 2 * (int32_t)code_of(y, inverse_step, bits) + 1 - (1 << bits);
-        int32_t magnitude = (int32_t)magnitude_of(fabsf(y));
-        inner += (y < 0.0f ? -magnitude : magnitude) * level;
-        levels += level * level;
-    }
-    return (candidate){(float)inner * (0.5f / OCTAVO_MAGNITUDE_ONE), (float)levels * 0.25f};
 }
 
 /* Halfway between the f16 values with bits k and k + 1. */
@@ -132,8 +125,8 @@ static uint16_t half_quotient(float numerator, float denominator) {
         k = (octavo_base_float_bits(quotient) - 0x38000000u) >> 13;
         k = k > OCTAVO_SCALE_MAX ? OCTAVO_SCALE_MAX : k;
     }
-    k = (k < 2u ? 2u : k) - 2u;
-    for (int i = 0; i < 4; ++i) {
+    k = (k < 1u ? 1u : k) - 1u;
+    for (int i = 0; i < 2; ++i) {
         float product = denominator * half_midpoint(k);
         k += k < OCTAVO_SCALE_MAX && numerator >= product ? 1u : 0u;
     }
@@ -143,7 +136,7 @@ static uint16_t half_quotient(float numerator, float denominator) {
 octavo_format_row_scale octavo_format_find_scale(octavo_format_scale_rule rule, uint32_t bits, uint32_t dim_padded,
                                                  const float *row) {
     octavo_format_row_scale result = {0.0f, 0.0f, 0u, 0u};
-    float squares = sum_of_squares(dim_padded, row);
+    float squares = sum_of_products(dim_padded, row, row);
     if ((octavo_base_float_bits(squares) & 0x7f800000u) == 0x7f800000u) {
         result.scale = (uint16_t)OCTAVO_SCALE_NAN;
         return result;
@@ -151,20 +144,25 @@ octavo_format_row_scale octavo_format_find_scale(octavo_format_scale_rule rule, 
     if (squares < OCTAVO_SQUARES_MIN) return result;
 
     result.inverse_rms = find_inverse_rms(squares, dim_padded);
-    result.step = choose_step(row, dim_padded, bits, result.inverse_rms);
+    float y[OCTAVO_FORMAT_DIM_MAX], levels[OCTAVO_FORMAT_DIM_MAX];
+    for (uint32_t i = 0; i < dim_padded; ++i) y[i] = row[i] * (result.inverse_rms * OCTAVO_MAGNITUDE_ONE);
+    result.step = choose_step(y, dim_padded, bits);
     result.inverse_step = inverse_steps[bits - 2u][result.step];
-    candidate found = measure_codes(row, dim_padded, bits, result.inverse_rms, result.inverse_step);
+    for (uint32_t i = 0; i < dim_padded; ++i) {
+        levels[i] = (float)code_of(y[i], result.inverse_step, bits) - 0.5f * (float)((1u << bits) - 1u);
+    }
+    float inner = sum_of_products(dim_padded, y, levels) * (1.0f / OCTAVO_MAGNITUDE_ONE);
     if (rule == OCTAVO_FORMAT_SCALE_UNBIASED) {
-        result.scale = half_quotient(squares * result.inverse_rms, found.inner);
+        result.scale = half_quotient(squares * result.inverse_rms, inner);
     } else {
-        result.scale = half_quotient(found.inner, result.inverse_rms * found.levels);
+        result.scale = half_quotient(inner, result.inverse_rms * sum_of_products(dim_padded, levels, levels));
     }
     return result;
 }
 
 uint32_t octavo_format_code(const octavo_format_row_scale *row_scale, uint32_t bits, float value) {
     if (row_scale->inverse_rms == 0.0f) return 1u << (bits - 1u);
-    float y = value * row_scale->inverse_rms;
+    float y = value * (row_scale->inverse_rms * OCTAVO_MAGNITUDE_ONE);
     return code_of(y, row_scale->inverse_step, bits);
 }
 

@@ -37,9 +37,12 @@ void octavo_format_rotation_shape(uint32_t dim_padded, uint32_t *m, uint32_t *k)
     *m = dim_padded;
 }
 
+/* And the scale of the Hadamard matrix. */
 static void flip_signs(uint32_t dim_padded, uint32_t seed, float *row) {
+    uint32_t m, k;
+    octavo_format_rotation_shape(dim_padded, &m, &k);
     for (uint32_t i = 0; i < dim_padded; ++i) {
-        row[i] = octavo_base_bits_float(octavo_base_float_bits(row[i]) ^ (octavo_format_sign(seed, i) << 31));
+        row[i] = row[i] * (octavo_format_sign(seed, i) != 0u ? -hadamard_scales[k] : hadamard_scales[k]);
     }
 }
 
@@ -78,7 +81,6 @@ static void hartley_hadamard(uint32_t dim_padded, float *row) {
     uint32_t size = UINT32_C(1) << k;
     for (uint32_t a = 0; a < m; ++a) hadamard(size, row + a * size);
     if (m > 1u) hartley(m, size, row);
-    for (uint32_t i = 0; i < dim_padded; ++i) row[i] = row[i] * hadamard_scales[k];
 }
 
 void octavo_format_rotate(uint32_t dim_padded, uint32_t seed, float *row) {

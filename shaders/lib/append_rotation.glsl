@@ -1,30 +1,31 @@
-// R = (C_m x H_2^k) diag(signs) on rows whose lane `own` has the channels own_channel(i) in x[], in the order of operations
-// of runtime/format/rotation.c, bit for bit. The butterflies of 1, 2, 4, 8 channels are between lanes, but for the CHAINS
-// neighbours that one has: by shuffles, or (of 16 lanes) with one exchange through shared memory. Includer defines CHANNELS,
-// ROW_LANES, CHAINS = 16 / ROW_LANES, OWN = CHANNELS / ROW_LANES, LANES, ROWS, ROW_STRIDE, uint lane, row, own, shared uint
-// rows[], float x[16], own_channel(i), and has_token(r): whether row r is there.
+// R = (C_m x H_2^k) diag(signs) on rows whose lane `own` has the channels own_channel(i) in x[], runs of RUN neighbours that
+// are BLOCK = RUN ROW_LANES apart, in the order of operations of runtime/format/rotation.c, bit for bit. The butterflies of
+// RUN .. BLOCK / 2 channels are between lanes: by shuffles, or (of 16 lanes, with RUN 1) with one exchange through shared
+// memory. Includer defines those, CHANNELS, OWN = CHANNELS / ROW_LANES, LANES, ROWS, ROW_STRIDE, uint lane, row, own, shared
+// uint rows[], float x[16], own_channel(i), its inverse channel_lane(), channel_index(), and has_token(r): whether row r is
+// there.
 #ifndef OCTAVO_APPEND_ROTATION_GLSL
 #define OCTAVO_APPEND_ROTATION_GLSL
 
-shared uint signs[ROW_LANES]; // bit i: of x[i] of lane `own`
+shared float signs[CHANNELS]; // of each channel, times the scale of the Hadamard matrix
 
 // Barriers inside.
 void find_signs(uint seed) {
-    if (lane < ROW_LANES) {
-        signs[lane] = 0u;
-    }
-    barrier();
+    const uint hadamard = hadamard_size(CHANNELS);
+    const float scale = hadamard == 256u   ? OCTAVO_HADAMARD_SCALE_8
+                        : hadamard == 128u ? OCTAVO_HADAMARD_SCALE_7
+                        : hadamard == 64u  ? OCTAVO_HADAMARD_SCALE_6
+                                           : OCTAVO_HADAMARD_SCALE_5;
     for (uint channel = lane; channel < CHANNELS; channel += LANES) {
-        const uint sign = floatBitsToUint(flip_sign(0.0, seed, channel)) >> 31;
-        atomicOr(signs[channel % 16u / CHAINS], sign << (CHAINS * (channel / 16u) + channel % CHAINS));
+        signs[channel] = flip_sign(scale, seed, channel);
     }
     barrier();
 }
 
 void flip_row() {
-    const uint flips = signs[own];
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        x[i] = uintBitsToFloat(floatBitsToUint(x[i]) ^ ((flips << (31u - i)) & 0x80000000u));
+        precise float flipped = x[i] * signs[own_channel(i)];
+        x[i] = flipped;
     }
 }
 
@@ -48,17 +49,17 @@ void publish_row() {
 
 // Of this row; all its lanes call it together, for a channel that has the same place in x[] of each.
 float row_value(uint channel) {
-    const uint i = CHAINS * (channel / 16u) + channel % CHAINS;
+    const uint i = channel_index(channel);
     float value = x[0];
     [[unroll]] for (uint n = 1u; n < OWN; ++n) { // an index would take x[] out of the registers
         value = n == i ? x[n] : value;
     }
-    return subgroupShuffle(value, (gl_SubgroupInvocationID & ~(ROW_LANES - 1u)) | (channel % 16u / CHAINS));
+    return subgroupShuffle(value, (gl_SubgroupInvocationID & ~(ROW_LANES - 1u)) | channel_lane(channel));
 }
 
 void mix_lanes() {
-    if (CHAINS == 2u) {
-        mix_own(1u);
+    [[unroll]] for (uint h = 1u; h < RUN; h *= 2u) {
+        mix_own(h);
     }
     [[unroll]] for (uint h = 1u; h < ROW_LANES; h *= 2u) {
         // 1 or, where own & h, -1; made of bits, or compilers select between x[i] and -x[i] for each i
@@ -140,26 +141,13 @@ void mix_hartley(const uint hartley, const uint block) {
 
 void mix_distant() {
     const uint hadamard = hadamard_size(CHANNELS), hartley = CHANNELS / hadamard;
-    mix_own(CHAINS);
-    if (hadamard > 32u) {
-        mix_own(2u * CHAINS);
-    }
-    if (hadamard > 64u) {
-        mix_own(4u * CHAINS);
-    }
-    if (hadamard > 128u) {
-        mix_own(8u * CHAINS);
+    [[unroll]] for (uint n = 0u; n < 4u; ++n) { // a bound by `hadamard` is no constant to compilers: x[] would be indexed
+        if ((RUN << n) < hadamard / ROW_LANES) {
+            mix_own(RUN << n);
+        }
     }
     if (hartley > 1u) {
         mix_hartley(hartley, hadamard / ROW_LANES);
-    }
-    const float scale = hadamard == 256u   ? OCTAVO_HADAMARD_SCALE_8
-                        : hadamard == 128u ? OCTAVO_HADAMARD_SCALE_7
-                        : hadamard == 64u  ? OCTAVO_HADAMARD_SCALE_6
-                                           : OCTAVO_HADAMARD_SCALE_5;
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        precise float scaled = x[i] * scale;
-        x[i] = scaled;
     }
 }
 

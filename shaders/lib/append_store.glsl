@@ -1,51 +1,22 @@
-// Part of append.comp: gathered codes become words of pages, and tokens get their scales.
+// Part of append.comp: the codes in shared memory become words of pages, and tokens get their scales.
 #ifndef OCTAVO_APPEND_STORE_GLSL
 #define OCTAVO_APPEND_STORE_GLSL
 
-// Channels 32 g + c and 16 further, of the tokens at 4 r .. of the group, a byte each.
-uint gathered_place(uint r, uint g, uint c) {
-    return r * ROW_STRIDE + 17u * g + c;
-}
-
-// Words whose bytes are those of four tokens become those of four tokens whose bytes are the words'.
-uvec4 transposed(uvec4 w) {
-    const uint even_low = (w.x & 0x00ff00ffu) | ((w.y & 0x00ff00ffu) << 8), even_high = (w.z & 0x00ff00ffu) | ((w.w & 0x00ff00ffu) << 8);
-    const uint odd_low = ((w.x >> 8) & 0x00ff00ffu) | (w.y & 0xff00ff00u), odd_high = ((w.z >> 8) & 0x00ff00ffu) | (w.w & 0xff00ff00u);
-    return uvec4((even_low & 0xffffu) | (even_high << 16), (odd_low & 0xffffu) | (odd_high << 16),
-                 (even_low >> 16) | (even_high & 0xffff0000u), (odd_low >> 16) | (odd_high & 0xffff0000u));
-}
-
-// A lane takes the four tokens of a row, 32 channels.
+// A lane takes 32 channels of a token.
 void store_keys() {
-    for (uint i = lane; i < ROWS * (CHANNELS / 32u); i += LANES) {
-        const uint r = i % ROWS, g = i / ROWS, token_0 = 4u * r - first % 32u;
-        uvec4 pairs[4], planes[4]; // of the four tokens: channels 4 c .. and 16 further, a byte each; words
-        [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-            const uint at = gathered_place(r, g, 4u * c);
-            pairs[c] = transposed(uvec4(rows[at], rows[at + 1u], rows[at + 2u], rows[at + 3u]));
+    for (uint i = lane; i < CHANNELS; i += LANES) {
+        const uint slot = i % 32u, g = i / 32u;
+        if (slot - first % 32u >= count) {
+            continue;
         }
-        [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-            uint codes[8], words[4];
-            [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-                codes[c] = pairs[c][n] & 0x0f0f0f0fu;
-                codes[c + 4u] = (pairs[c][n] >> 4) & 0x0f0f0f0fu;
-            }
-            words_of_codes(BITS, codes, words);
-            [[unroll]] for (uint w = 0u; w < BITS; ++w) {
-                planes[w][n] = words[w];
-            }
+        uint bytes[8], words[4];
+        [[unroll]] for (uint c = 0u; c < 8u; ++c) {
+            bytes[c] = (codes[code_place(slot, g / 2u, c)] >> (4u * (g % 2u))) & 0x0f0f0f0fu;
         }
+        words_of_codes(BITS, bytes, words);
+        const uint at = tile_at() + tile_word(OCTAVO_TILE_TOKENS, first / 32u * 32u + slot, g * BITS);
         [[unroll]] for (uint w = 0u; w < BITS; ++w) {
-            const uint at = tile_at() + tile_word(OCTAVO_TILE_TOKENS, first + token_0, g * BITS + w);
-            if (token_0 < count && token_0 + 3u < count) {
-                pool4[at / 4u] = planes[w];
-            } else {
-                [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                    if (token_0 + n < count) {
-                        pool[at + n] = planes[w][n];
-                    }
-                }
-            }
+            pool[at + tile_word(OCTAVO_TILE_TOKENS, 0u, w)] = words[w];
         }
     }
 }
@@ -60,48 +31,69 @@ uint own_bytes(uint c) {
 }
 
 // A channel's words of this group keep the codes of the tokens that were there.
-void store_values() {
-    for (uint channel = lane; channel < CHANNELS; channel += LANES) {
-        uint codes[8], words[4];
+void store_channel(uint channel, uint bytes[8]) {
+    const uint at = tile_at() + tile_word(CHANNELS, channel, first / 32u * BITS);
+    uint words[4];
+    if (count == 32u) {
+        words_of_codes(BITS, bytes, words);
+    } else {
+        uint mask[4], own_codes[8];
         [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-            const uint pairs = rows[gathered_place(c, channel / 32u, channel % 16u)];
-            codes[c] = (pairs >> (4u * (channel / 16u & 1u))) & 0x0f0f0f0fu;
+            own_codes[c] = own_bytes(c) & (((1u << BITS) - 1u) * 0x01010101u);
+            bytes[c] &= own_codes[c];
         }
-        const uint at = tile_at() + tile_word(CHANNELS, channel, first / 32u * BITS);
-        if (count == 32u) {
-            words_of_codes(BITS, codes, words);
-        } else {
-            uint mask[4], own_codes[8];
-            [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-                own_codes[c] = own_bytes(c) & (((1u << BITS) - 1u) * 0x01010101u);
-                codes[c] &= own_codes[c];
-            }
-            words_of_codes(BITS, codes, words);
-            words_of_codes(BITS, own_codes, mask);
-            [[unroll]] for (uint w = 0u; w < BITS; ++w) {
-                words[w] |= pool[at + w * CHANNELS] & ~mask[w];
-            }
-        }
+        words_of_codes(BITS, bytes, words);
+        words_of_codes(BITS, own_codes, mask);
         [[unroll]] for (uint w = 0u; w < BITS; ++w) {
-            pool[at + w * CHANNELS] = words[w];
+            words[w] |= pool[at + w * CHANNELS] & ~mask[w];
+        }
+    }
+    [[unroll]] for (uint w = 0u; w < BITS; ++w) {
+        pool[at + w * CHANNELS] = words[w];
+    }
+}
+
+// Of four words, whose bytes are those of four tokens.
+void transpose_codes() {
+    for (uint i = lane; i < 64u * PAIRS; i += LANES) {
+        const uint at = code_place(i / (8u * PAIRS) * 4u, 0u, i % (8u * PAIRS));
+        const uint a = codes[at], b = codes[at + CODE_STRIDE], c = codes[at + 2u * CODE_STRIDE], d = codes[at + 3u * CODE_STRIDE];
+        const uint low_ab = (a & 0x00ff00ffu) | ((b & 0x00ff00ffu) << 8), high_ab = ((a >> 8) & 0x00ff00ffu) | (b & 0xff00ff00u);
+        const uint low_cd = (c & 0x00ff00ffu) | ((d & 0x00ff00ffu) << 8), high_cd = ((c >> 8) & 0x00ff00ffu) | (d & 0xff00ff00u);
+        codes[at] = (low_ab & 0xffffu) | (low_cd << 16);
+        codes[at + CODE_STRIDE] = (high_ab & 0xffffu) | (high_cd << 16);
+        codes[at + 2u * CODE_STRIDE] = (low_ab >> 16) | (low_cd & 0xffff0000u);
+        codes[at + 3u * CODE_STRIDE] = (high_ab >> 16) | (high_cd & 0xffff0000u);
+    }
+}
+
+// A lane takes a channel and the one 32 further.
+void store_values() {
+    transpose_codes();
+    barrier();
+    for (uint i = lane; i < 32u * PAIRS; i += LANES) {
+        const uint p = i / 32u, channel = i % 32u;
+        [[unroll]] for (uint n = 0u; n < 2u; ++n) {
+            uint bytes[8];
+            [[unroll]] for (uint c = 0u; c < 8u; ++c) {
+                bytes[c] = (codes[code_place(4u * c + channel % 4u, p, channel / 4u)] >> (4u * n)) & 0x0f0f0f0fu;
+            }
+            if (64u * p + 32u * n < CHANNELS) {
+                store_channel(64u * p + 32u * n + channel, bytes);
+            }
         }
     }
 }
 
-// gathered_shift: brings the last token's codes, which are on top, to their byte.
-void store_codes(uint gathered_shift) {
-    [[unroll]] for (uint i = 0u; i < OWN / 2u; ++i) {
-        rows[gathered_place(row, i / CHAINS, CHAINS * own + i % CHAINS)] = gathered[i] >> gathered_shift;
-    }
+void store_codes() {
     barrier();
     if (of_values) {
         store_values();
     } else {
         store_keys();
     }
-    const uint token = 4u * row + own - first % 32u;
-    if (own < 4u && token < count) {
-        store_scale(token, find_scale());
+    for (uint token = lane; token < count; token += LANES) {
+        store_scale(token, find_scale(quotients[token]));
     }
 }
 #endif

@@ -9,14 +9,15 @@ const float INVERSE_STEPS_4[OCTAVO_STEP_COUNT] = float[OCTAVO_STEP_COUNT](OCTAVO
 const uint STEP_WIDTHS_2[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STEP_WIDTHS_2);
 const uint STEP_WIDTHS_3[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STEP_WIDTHS_3);
 const uint STEP_WIDTHS_4[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STEP_WIDTHS_4);
-const uint EDGES_2[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STEP_EDGES_2);
-const uint EDGES_3[3u * OCTAVO_STEP_COUNT] = uint[3u * OCTAVO_STEP_COUNT](OCTAVO_STEP_EDGES_3);
-const uint EDGES_4[7u * OCTAVO_STEP_COUNT] = uint[7u * OCTAVO_STEP_COUNT](OCTAVO_STEP_EDGES_4);
 const uint GRID_STEP = 0x1000u;
 
 const uint STEP_EDGES = BITS == 2u ? 1u : BITS == 3u ? 3u : 7u; // where the level of one step changes
-const uint EDGES = STEP_EDGES * OCTAVO_STEP_COUNT;              // of all steps
-const uint EDGE_PLACES = BITS == 2u ? OCTAVO_EDGE_PLACES_2 : BITS == 3u ? OCTAVO_EDGE_PLACES_3 : OCTAVO_EDGE_PLACES_4;
+const uint EDGE_SHIFT = BITS == 3u ? OCTAVO_EDGE_SHIFT_3 : OCTAVO_EDGE_SHIFT_2_4;
+const uint LEAST_WIDTH = BITS == 2u ? STEP_WIDTHS_2[0] : BITS == 3u ? STEP_WIDTHS_3[0] : STEP_WIDTHS_4[0];
+const uint LARGEST_WIDTH = BITS == 2u ? STEP_WIDTHS_2[15] : BITS == 3u ? STEP_WIDTHS_3[15] : STEP_WIDTHS_4[15];
+const uint HALF_EDGE = 1u << (EDGE_SHIFT - 1u);
+const uint FIRST_EDGE = (LEAST_WIDTH + HALF_EDGE) >> EDGE_SHIFT;
+const uint LAST_EDGE = (STEP_EDGES * LARGEST_WIDTH + HALF_EDGE) >> EDGE_SHIFT;
 
 float inverse_step(uint j) {
     return BITS == 2u ? INVERSE_STEPS_2[j] : BITS == 3u ? INVERSE_STEPS_3[j] : INVERSE_STEPS_4[j];
@@ -26,9 +27,9 @@ uint step_width(uint j) {
     return BITS == 2u ? STEP_WIDTHS_2[j] : BITS == 3u ? STEP_WIDTHS_3[j] : STEP_WIDTHS_4[j];
 }
 
-// Edge i of all in ascending order.
-uint edge_place(uint i) {
-    return BITS == 2u ? EDGES_2[i] : BITS == 3u ? EDGES_3[i] : EDGES_4[i];
+// Edge t = 1 .. of a step.
+uint edge_of(const uint t, uint width) {
+    return (t * width + HALF_EDGE) >> EDGE_SHIFT;
 }
 
 bool is_not_finite(float squares) {
@@ -39,8 +40,8 @@ bool is_not_finite(float squares) {
 float find_inverse_rms(float squares) {
     const float dim = float(CHANNELS);
     uint bits = floatBitsToUint(inversesqrt(squares * (1.0 / dim))) & ~(GRID_STEP - 1u);
-    bits -= 2u * GRID_STEP;
-    for (uint i = 0u; i < 4u; ++i) {
+    bits -= GRID_STEP;
+    [[unroll]] for (uint i = 0u; i < 2u; ++i) {
         const float next = uintBitsToFloat(bits + GRID_STEP);
         precise float square = next * next;
         precise float product = square * squares;
@@ -57,13 +58,11 @@ uint magnitude_bits(float t) {
     return floatBitsToUint(shifted);
 }
 
-// With its sign: 1.5 * 2^23 added and taken off again. Not by roundEven: lavapipe rounds halves away from zero where the
-// processor cannot round its vectors. An integer operation turns the sign, since SwiftShader takes the addition and the
-// subtraction for nothing at all.
-float signed_magnitude(float t) {
-    precise float shifted = t + 12582912.0;
-    precise float negative = uintBitsToFloat(floatBitsToUint(shifted) ^ 0x80000000u) + 12582912.0;
-    return -negative;
+// 5. Which edges are below it: its place among them in the low bits, or, less than half an edge from 0, a smaller number. The
+// product is exact.
+int bin_bits(float t) {
+    precise float place = fma(abs(t), 1.0 / float(1u << EDGE_SHIFT), 8388607.5);
+    return int(floatBitsToUint(place));
 }
 
 // A whole number below 2^23 in the low bits.
@@ -92,8 +91,10 @@ const uint LARGEST_CODE = 2u * MIDDLE_CODE - 1u;
 
 float code_of(float t, float factor) {
     precise float position = t * factor;
-    position = position + float(MIDDLE_CODE);
-    return floor(clamp(position, 0.0, float(LARGEST_CODE)));
+    position = position + (float(MIDDLE_CODE) - 0.5);
+    position = position + 8388608.0;
+    const int code = clamp(int(floatBitsToUint(position)), int(MAGNITUDE_BITS), int(MAGNITUDE_BITS + LARGEST_CODE));
+    return uintBitsToFloat(uint(code)) - 8388608.0;
 }
 
 // 7.
@@ -105,8 +106,8 @@ uint half_quotient(float numerator, float denominator) {
     const float quotient = numerator / denominator;
     uint k = quotient < 6.103515625e-5 ? uint(quotient * 16777216.0)
                                        : min((floatBitsToUint(quotient) - 0x38000000u) >> 13, OCTAVO_SCALE_MAX);
-    k = max(k, 2u) - 2u;
-    for (uint i = 0u; i < 4u; ++i) {
+    k = max(k, 1u) - 1u;
+    [[unroll]] for (uint i = 0u; i < 2u; ++i) {
         precise float product = denominator * half_midpoint(k);
         k += k < OCTAVO_SCALE_MAX && numerator >= product ? 1u : 0u;
     }
