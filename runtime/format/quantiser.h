@@ -1,6 +1,6 @@
 /* The quantiser: one row of d' rotated f32 values (one token, one head) to codes and one f16 scale. This comment is the
  * contract that the shaders follow; CPU and GPU give the same bits, whatever the precision of their division and square
- * root. Only IEEE f32 +, -, *, comparison and floor decide, and whole numbers; no fma; no early exit.
+ * root. Only IEEE f32 +, -, *, comparison and whole numbers decide; no fma, but of exact products; no early exit.
  *
  * 1. s[c] = sum of x[i] * x[i] over i = c, c + 32, c + 64, .., from 0 upwards, for c = 0 .. 31; ss = their sum, each with
  *    its neighbour, then pairs with pairs: ((s[0] + s[1]) + (s[2] + s[3])) + ..
