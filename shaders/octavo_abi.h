@@ -73,8 +73,9 @@
  * round(4096 step / rms). A step's levels change at multiples t of it, t = 1 .. 2^(bits-1) - 1: edges in units of
  * 2^(shift-12) rms, (t * width + 2^(shift-1)) >> shift. */
 #define OCTAVO_MAGNITUDE_ONE 4096.0f
-#define OCTAVO_EDGE_SHIFT_2_4 7u
+#define OCTAVO_EDGE_SHIFT_2 7u
 #define OCTAVO_EDGE_SHIFT_3 8u
+#define OCTAVO_EDGE_SHIFT_4 7u
 #define OCTAVO_STEP_WIDTHS_2                                                                                           \
     3222, 3507, 3630, 3773, 3874, 4017, 4160, 4343, 4527, 4711, 4894, 5302, 5751, 6607, 7912, 10033
 #define OCTAVO_STEP_WIDTHS_3                                                                                           \

@@ -14,7 +14,7 @@ static const float inverse_steps[3][OCTAVO_STEP_COUNT] = {
 static const uint32_t step_widths[3][OCTAVO_STEP_COUNT] = {
     {OCTAVO_STEP_WIDTHS_2}, {OCTAVO_STEP_WIDTHS_3}, {OCTAVO_STEP_WIDTHS_4}};
 
-static const uint32_t edge_shifts[3] = {OCTAVO_EDGE_SHIFT_2_4, OCTAVO_EDGE_SHIFT_3, OCTAVO_EDGE_SHIFT_2_4};
+static const uint32_t edge_shifts[3] = {OCTAVO_EDGE_SHIFT_2, OCTAVO_EDGE_SHIFT_3, OCTAVO_EDGE_SHIFT_4};
 
 /* <a, b>, as partial sums. */
 static float sum_of_products(uint32_t dim_padded, const float *a, const float *b) {
@@ -67,7 +67,7 @@ typedef struct candidate {
     float levels; /* C: sum of twice the level, squared */
 } candidate;
 
-/* Counted in whole 2^shift. y: a value times 4096 inverse_rms. */
+/* How many edges of 2^shift are below y, a value times 4096 inverse_rms. */
 static uint32_t place_of(float y, uint32_t shift) {
     float place = fabsf(y) * (1.0f / (float)(1u << shift)) + 8388607.5f; /* the product is exact */
     return place <= 8388608.0f ? 0u : octavo_base_float_bits(place) & 0x7fffffu;

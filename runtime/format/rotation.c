@@ -37,8 +37,8 @@ void octavo_format_rotation_shape(uint32_t dim_padded, uint32_t *m, uint32_t *k)
     *m = dim_padded;
 }
 
-/* And the scale of the Hadamard matrix. */
-static void flip_signs(uint32_t dim_padded, uint32_t seed, float *row) {
+/* Signs, and the scale of the Hadamard matrix. */
+static void flip_and_scale(uint32_t dim_padded, uint32_t seed, float *row) {
     uint32_t m, k;
     octavo_format_rotation_shape(dim_padded, &m, &k);
     for (uint32_t i = 0; i < dim_padded; ++i) {
@@ -84,13 +84,13 @@ static void hartley_hadamard(uint32_t dim_padded, float *row) {
 }
 
 void octavo_format_rotate(uint32_t dim_padded, uint32_t seed, float *row) {
-    flip_signs(dim_padded, seed, row);
+    flip_and_scale(dim_padded, seed, row);
     hartley_hadamard(dim_padded, row);
 }
 
 void octavo_format_rotate_inverse(uint32_t dim_padded, uint32_t seed, float *row) {
     hartley_hadamard(dim_padded, row);
-    flip_signs(dim_padded, seed, row);
+    flip_and_scale(dim_padded, seed, row);
 }
 
 void octavo_format_transform(uint32_t dim_padded, const float *matrix, const float *input, float *output) {

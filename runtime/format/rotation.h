@@ -2,12 +2,11 @@
  * and multiplications (no fma): a GPU that follows the same order gets the same bits.
  *
  * Rotation R = (C_m x H) diag(signs) of d' = m 2^k channels; channel i = a 2^k + b, a < m, b < 2^k:
- *   1. x[i] = -x[i] where the sign of channel i under the seed is 1 (flip of the sign bit);
+ *   1. x[i] *= 2^(-k/2) (of a table), or that negated where the sign of channel i under the seed is 1;
  *   2. for each a, for h = 1, 2, 4, .. 2^(k-1), for each b with (b & h) == 0:
  *        (x[b], x[b+h]) = (x[b] + x[b+h], x[b] - x[b+h]);
- *   3. if m > 1, for each b: y[i] = ((C[i][0] x[0] + C[i][1] x[1]) + C[i][2] x[2]) + ..., index a of x, ascending;
- *   4. y *= 2^(-k/2) (a table).
- * The inverse is steps 2 to 4, then step 1. */
+ *   3. if m > 1, for each b: y[i] = ((C[i][0] x[0] + C[i][1] x[1]) + C[i][2] x[2]) + ..., index a of x, ascending.
+ * The inverse is steps 2 and 3, then step 1. */
 #ifndef OCTAVO_FORMAT_ROTATION_H
 #define OCTAVO_FORMAT_ROTATION_H
 

@@ -12,7 +12,7 @@ const uint STEP_WIDTHS_4[OCTAVO_STEP_COUNT] = uint[OCTAVO_STEP_COUNT](OCTAVO_STE
 const uint GRID_STEP = 0x1000u;
 
 const uint STEP_EDGES = BITS == 2u ? 1u : BITS == 3u ? 3u : 7u; // where the level of one step changes
-const uint EDGE_SHIFT = BITS == 3u ? OCTAVO_EDGE_SHIFT_3 : OCTAVO_EDGE_SHIFT_2_4;
+const uint EDGE_SHIFT = BITS == 2u ? OCTAVO_EDGE_SHIFT_2 : BITS == 3u ? OCTAVO_EDGE_SHIFT_3 : OCTAVO_EDGE_SHIFT_4;
 const uint LEAST_WIDTH = BITS == 2u ? STEP_WIDTHS_2[0] : BITS == 3u ? STEP_WIDTHS_3[0] : STEP_WIDTHS_4[0];
 const uint LARGEST_WIDTH = BITS == 2u ? STEP_WIDTHS_2[15] : BITS == 3u ? STEP_WIDTHS_3[15] : STEP_WIDTHS_4[15];
 const uint HALF_EDGE = 1u << (EDGE_SHIFT - 1u);

@@ -15,6 +15,7 @@ static const float steps[3][OCTAVO_STEP_COUNT] = {
 
 static const uint32_t widths[3][OCTAVO_STEP_COUNT] = {
     {OCTAVO_STEP_WIDTHS_2}, {OCTAVO_STEP_WIDTHS_3}, {OCTAVO_STEP_WIDTHS_4}};
+
 static double level(uint32_t bits, uint32_t code) {
     return (double)code - 0.5 * (double)((1u << bits) - 1u);
 }
