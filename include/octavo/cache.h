@@ -7,8 +7,8 @@
  * per token and head for K and one for V. R is a signed Hadamard-Hartley rotation, T = R unless a codec record gives
  * another transform. Channels are padded with zeros to a multiple of 32 first. Keys are stored after RoPE.
  * Step search: TurboQuant (arXiv 2504.19874) with uniform levels and a searched scale; unbiased K scale: EDEN
- * (arXiv 2604.18555). The step is searched in whole numbers (magnitudes in 1/4096, edges in 1/64 of a row's rms), so all
- * devices find the same. f16 caches hold the values as they came: no mean, transform, rotation or scale.
+ * (arXiv 2604.18555). The step is searched in whole numbers (magnitudes in 1/4096 of a row's rms; edges in 1/32, for 3
+ * bits 1/16), so all devices find the same. f16 caches hold the values as they came: no mean, transform, rotation or scale.
  *
  * A NaN or Inf in a token's K or V makes that token's scale NaN: attention rows that see it are NaN, no others change.
  * Values kept in f16 have no scale: there a row is NaN at least in the channels concerned.
