@@ -196,7 +196,9 @@ void store_window(float squares, uint token) {
 }
 
 void write_rows(bool to_window) {
-    clear_codes();
+    if (!to_window) {
+        clear_codes();
+    }
     find_means();
     find_signs(lists[entry + 6u]);
     find_step_bins();

@@ -73,15 +73,16 @@ static uint32_t place_of(float y, uint32_t shift) {
     return place <= 8388608.0f ? 0u : octavo_base_float_bits(place) & 0x7fffffu;
 }
 
-static candidate try_step(const float *y, uint32_t dim_padded, uint32_t bits, uint32_t width) {
+static candidate try_step(const uint32_t *magnitudes, const uint32_t *places, uint32_t dim_padded, uint32_t bits,
+                          uint32_t width) {
     uint32_t inner = 0u, levels = 0u, shift = edge_shifts[bits - 2u];
     for (uint32_t i = 0; i < dim_padded; ++i) {
         uint32_t level = 1u; /* twice */
         for (uint32_t t = 1u; t < 1u << (bits - 1u); ++t) {
             uint32_t edge = (t * width + (1u << (shift - 1u))) >> shift;
-            level += place_of(y[i], shift) >= edge ? 2u : 0u;
+            level += places[i] >= edge ? 2u : 0u;
         }
-        inner += magnitude_of(y[i]) * level;
+        inner += magnitudes[i] * level;
         levels += level * level;
     }
     return (candidate){(float)inner, (float)levels};
@@ -102,9 +103,13 @@ static uint32_t step_key(candidate tried, uint32_t step) {
 
 /* y: the row, times 4096 inverse_rms. */
 static uint32_t choose_step(const float *y, uint32_t dim_padded, uint32_t bits) {
-    uint32_t best = 0u;
+    uint32_t magnitudes[OCTAVO_FORMAT_DIM_MAX], places[OCTAVO_FORMAT_DIM_MAX], best = 0u;
+    for (uint32_t i = 0; i < dim_padded; ++i) {
+        magnitudes[i] = magnitude_of(y[i]);
+        places[i] = place_of(y[i], edge_shifts[bits - 2u]);
+    }
     for (uint32_t j = 0; j < OCTAVO_STEP_COUNT; ++j) {
-        uint32_t key = step_key(try_step(y, dim_padded, bits, step_widths[bits - 2u][j]), j);
+        uint32_t key = step_key(try_step(magnitudes, places, dim_padded, bits, step_widths[bits - 2u][j]), j);
         best = key > best ? key : best;
     }
     return 15u - (best & 15u);

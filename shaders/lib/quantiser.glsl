@@ -13,8 +13,11 @@ const uint GRID_STEP = 0x1000u;
 
 const uint STEP_EDGES = BITS == 2u ? 1u : BITS == 3u ? 3u : 7u; // where the level of one step changes
 const uint EDGE_SHIFT = BITS == 2u ? OCTAVO_EDGE_SHIFT_2 : BITS == 3u ? OCTAVO_EDGE_SHIFT_3 : OCTAVO_EDGE_SHIFT_4;
+const uint LAST_STEP = uint(OCTAVO_STEP_COUNT) - 1u;
 const uint LEAST_WIDTH = BITS == 2u ? STEP_WIDTHS_2[0] : BITS == 3u ? STEP_WIDTHS_3[0] : STEP_WIDTHS_4[0];
-const uint LARGEST_WIDTH = BITS == 2u ? STEP_WIDTHS_2[15] : BITS == 3u ? STEP_WIDTHS_3[15] : STEP_WIDTHS_4[15];
+const uint LARGEST_WIDTH = BITS == 2u   ? STEP_WIDTHS_2[LAST_STEP]
+                           : BITS == 3u ? STEP_WIDTHS_3[LAST_STEP]
+                                        : STEP_WIDTHS_4[LAST_STEP];
 const uint HALF_EDGE = 1u << (EDGE_SHIFT - 1u);
 const uint FIRST_EDGE = (LEAST_WIDTH + HALF_EDGE) >> EDGE_SHIFT;
 const uint LAST_EDGE = (STEP_EDGES * LARGEST_WIDTH + HALF_EDGE) >> EDGE_SHIFT;
