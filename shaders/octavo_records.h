@@ -154,8 +154,8 @@ OCTAVO_STRUCT(octavo_query_tile) {
     OCTAVO_U32 row_first; /* of the sequence's rows; row = query token * group + head in group */
     OCTAVO_U32 row_count;
     OCTAVO_U32 partial_first, partial_count;
-    OCTAVO_U32 reserved_0, reserved_1, reserved_2;
 } OCTAVO_END(octavo_query_tile);
+#define OCTAVO_QUERY_TILE_WORDS 5u
 
 OCTAVO_STRUCT(octavo_sequence_record) {
     OCTAVO_U32 key_count;
@@ -178,11 +178,13 @@ OCTAVO_STRUCT(octavo_share) {
     OCTAVO_U32 partial; /* where its (maximum, sum, output) goes */
     OCTAVO_U32 range_first, range_count;
     octavo_query_tile tile;
+    OCTAVO_U32 window_first, window_count, window_pages; /* the first range that is a window */
     octavo_sequence_record sequence;
-    octavo_tile_range range; /* the first one that is no window; count 0: none */
-    OCTAVO_U32 page;         /* of its first tile */
-    OCTAVO_U32 tile_count;   /* KV tiles of all ranges */
-    OCTAVO_U32 reserved_0, reserved_1;
+    octavo_tile_range range;  /* the first one that is no window; count 0: none */
+    OCTAVO_U32 page;          /* of its first tile */
+    OCTAVO_U32 tile_count;    /* KV tiles of all ranges */
+    OCTAVO_U32 window_ranges; /* how many ranges are windows: the last ones */
+    OCTAVO_U32 reserved;
 } OCTAVO_END(octavo_share);
 #define OCTAVO_SHARE_WORDS 32u
 

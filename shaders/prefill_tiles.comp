@@ -110,7 +110,7 @@ uint share_word(uint i) {
 }
 
 octavo_query_tile share_tile() {
-    return octavo_query_tile(share_word(4u), share_word(5u), share_word(6u), share_word(7u), share_word(8u), 0u, 0u, 0u);
+    return octavo_query_tile(share_word(4u), share_word(5u), share_word(6u), share_word(7u), share_word(8u));
 }
 
 octavo_sequence_record share_sequence() {

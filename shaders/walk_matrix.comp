@@ -13,6 +13,9 @@
 // query and to the weights. The zero level of the keys goes to the accumulator at the start of a step. That of the values is
 // taken from the results once a step, times the sum of the step's weights as they were rounded to f16: a product with rows of
 // ones gives it. What cancels then is never more than a step's.
+//
+// A short context is code that runs once, and more of it than an instruction cache of 32 KiB holds: some three clocks an
+// instruction (H100, H200), whatever waits for what. What all run once has to be few instructions.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "octavo_abi.h"
@@ -33,9 +36,11 @@ layout(constant_id = OCTAVO_SPEC_LOGITS) const uint LOGITS = 0;
 #define ACROSS_WORKGROUPS queuefamilycoherent
 #endif
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_words { uint pool[]; };
+layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_pairs { uvec2 pool2[]; };
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_quads { uvec4 pool4[]; };
 layout(set = 0, binding = OCTAVO_WALK_LISTS, std430) readonly buffer list_words { uint lists[]; };
 layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) ACROSS_WORKGROUPS buffer scratch_words { uint scratch[]; };
+layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) ACROSS_WORKGROUPS buffer scratch_pairs { vec2 scratch2[]; };
 layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) ACROSS_WORKGROUPS buffer scratch_quads { vec4 scratch4[]; };
 layout(set = 0, binding = OCTAVO_WALK_QUERIES, std430) readonly buffer query_words { uint queries[]; };
 layout(set = 0, binding = OCTAVO_WALK_RECORDS, std430) readonly buffer record_words { float records[]; };
@@ -88,12 +93,16 @@ shared float row_offset[ROWS];             // what the zero level of the keys ta
 shared float row_max[ROWS];
 shared float row_sum[ROWS];
 shared uint shared_arrivals;
-shared octavo_share share; // not in registers, which the steps need
+shared uint share_words[OCTAVO_SHARE_WORDS]; // of the share at hand: registers are for the steps
 
 uint lane, head, team, g, t;
 
 #include "lib/rotation.glsl"
 #include "lib/share_list.glsl"
+octavo_share share() {
+#define SHARED_WORD(i) share_words[i]
+    return OCTAVO_SHARE_FROM(SHARED_WORD);
+}
 #include "lib/row_places.glsl"
 #include "lib/row_registers.glsl"
 #include "lib/query_rows.glsl"
@@ -104,7 +113,8 @@ uint lane, head, team, g, t;
 fragment_c result[HALVES * CHANNEL_SETS * 2u]; // [half][set][a]: channels 32 set + 4 g + 2 a and the next, rows 2 t and 2 t + 1
 // Of the rows 8 half + 2 t and the next. Weights are relative to 2^running_max value_reference, of which each follows the
 // largest logit and V scale so far, but only by great steps: f16 has room, and steps cost a pass over the results.
-vec2 logit_scale[HALVES], logit_offset[HALVES], logit_mean[HALVES];
+vec2 logit_scale[HALVES], logit_mean[HALVES];
+fragment_c score_start[HALVES]; // what the zero level of the keys takes
 vec2 running_max[HALVES], running_sum[HALVES];
 float value_reference;
 uint scale_limit;      // f16 in the high half: V scales from here on ask for a greater reference
@@ -128,7 +138,9 @@ void start_rows() {
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
         const uint even = lane_row(h, 0u), odd = lane_row(h, 1u);
         logit_scale[h] = vec2(row_scale[even], row_scale[odd]);
-        logit_offset[h] = vec2(row_offset[even], row_offset[odd]);
+        score_start[h] = fragment_c(0.0);
+        score_start[h][0] = score_start[h][2] = -row_offset[even];
+        score_start[h][1] = score_start[h][3] = -row_offset[odd];
         logit_mean[h] = vec2(row_mean[even], row_mean[odd]);
         running_max[h] = vec2(LOWEST);
         running_sum[h] = vec2(0.0);
@@ -207,11 +219,6 @@ void leave_weights(uint h, uint u, uvec4 words) {
     area[at + 1u] = words.zw;
 }
 
-// Of row g: the words of both fragments x of the lanes `quad` of a set.
-uvec2 take_weights(uint h, uint u, uint quad) {
-    return area[quad_at(h, u, quad) + g];
-}
-
 // words[set][half]; returns, of each pair of codes of this lane's V, [pair][half]: words of the even code, then of the odd one.
 void exchange(uvec4 words[PARTS], out uvec4 weights[PARTS]) {
     UNROLL for (uint n = 0u; n < PARTS; ++n) {
@@ -219,13 +226,10 @@ void exchange(uvec4 words[PARTS], out uvec4 weights[PARTS]) {
     }
     team_sync();
     UNROLL for (uint n = 0u; n < PARTS; ++n) {
+        // of row g, of two quads of lanes: t and t + 4 or, of two sets, 4 (t & 1) + 2 u and the next; see token_quad
         const uint h = n % HALVES, u = n / HALVES;
-        if (SETS == 1u) { // see token_quad
-            weights[n] = uvec4(take_weights(h, 0u, t), take_weights(h, 0u, t + 4u));
-        } else {
-            const uint quad = 4u * (t & 1u) + 2u * u;
-            weights[n] = uvec4(take_weights(h, t >> 1, quad), take_weights(h, t >> 1, quad + 1u));
-        }
+        const uint at = g + (SETS == 1u ? quad_at(h, 0u, t) : quad_at(h, t >> 1, 4u * (t & 1u)) + 16u * u);
+        weights[n] = uvec4(area[at], area[at + (SETS == 1u ? 36u : 8u)]);
     }
     team_sync();
 }
@@ -293,14 +297,41 @@ void load_values(uint page, uint m) {
     }
 }
 
-// Hides what a row of half h does not see of four tokens; bit j of bad: the V of token j is not finite.
-void hide_tokens(uint h, uint token_first, uint bad, inout vec2 x[4]) {
-    const uint even = seen_tokens(lane_row(h, 0u), token_first), odd = seen_tokens(lane_row(h, 1u), token_first);
-    UNROLL for (uint j = 0u; j < 4u; ++j) {
-        x[j] = vec2((even & (1u << j)) != 0u ? x[j].x : UNSEEN, (odd & (1u << j)) != 0u ? x[j].y : UNSEEN);
+// Of the rows of a half: which of four tokens they see.
+uvec2 seen_tokens(mask_span spans[2], uint token_first) {
+    return uvec2(span_four(spans[0], token_first), span_four(spans[1], token_first)) & packed_tokens(token_first);
+}
+
+void load_spans(uint h, out mask_span spans[2]) {
+    UNROLL for (uint odd = 0u; odd < 2u; ++odd) {
+        spans[odd] = row_span(lane_row(h, odd));
     }
+}
+
+// Bit j of bad: the V of token j is not finite.
+void poison_rows(uint h, uvec2 seen, uint bad) {
     const float not_a_number = uintBitsToFloat(0x7fc00000u);
-    running_sum[h] += vec2((bad & even) != 0u ? not_a_number : 0.0, (bad & odd) != 0u ? not_a_number : 0.0);
+    running_sum[h] += vec2((bad & seen.x) != 0u ? not_a_number : 0.0, (bad & seen.y) != 0u ? not_a_number : 0.0);
+}
+
+// At the ends of a list; tile_first: the tile's first token, m: the step in the tile.
+void hide_tokens(uint tile_first, uint m, inout uvec4 scales[SETS], inout vec2 x[QUAD_LOGITS]) {
+    uint bad[SETS];
+    UNROLL for (uint u = 0u; u < SETS; ++u) {
+        bad[u] = clear_scales(tile_first + 4u * token_quad(m, u), scales[u]);
+    }
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        mask_span spans[2];
+        load_spans(h, spans);
+        UNROLL for (uint u = 0u; u < SETS; ++u) {
+            const uvec2 seen = seen_tokens(spans, tile_first + 4u * token_quad(m, u));
+            UNROLL for (uint j = 0u; j < 4u; ++j) {
+                const uint n = 4u * (u * HALVES + h) + j;
+                x[n] = vec2((seen.x & (1u << j)) != 0u ? x[n].x : UNSEEN, (seen.y & (1u << j)) != 0u ? x[n].y : UNSEEN);
+            }
+            poison_rows(h, seen, bad[u]);
+        }
+    }
 }
 
 // Token of fragment x of S^T in row g (b 0) or g + 8 (b 1): pairs are those of a word of V.
@@ -333,9 +364,7 @@ void walk_step(inout step_place place, uint distance, bool has_next) {
     load_values(page, m);
     fragment_c scores[SCORES]; // [set][half][x]
     UNROLL for (uint n = 0u; n < SCORES; ++n) {
-        const uint h = (n >> 1) % HALVES;
-        scores[n][0] = scores[n][2] = -logit_offset[h].x;
-        scores[n][1] = scores[n][3] = -logit_offset[h].y;
+        scores[n] = score_start[(n >> 1) % HALVES];
     }
     if (RAW_KEYS) {
         score_raw(tile_base(page) + token_quad(m, 0u), scores);
@@ -343,35 +372,30 @@ void walk_step(inout step_place place, uint distance, bool has_next) {
         score_codes(scores);
     }
     uvec4 scales[SETS];
-    uint bad[SETS];
-    bool rises = false;
+    vec2 x[QUAD_LOGITS], largest[HALVES];
     UNROLL for (uint u = 0u; u < SETS; ++u) {
         scales[u] = scale_quads[u];
-        bad[u] = 0u;
-        if (edge) {
-            bad[u] = clear_scales(tile_first + 4u * token_quad(m, u), scales[u]);
-        }
-        rises = rises || (!RAW_VALUES && max(max(scales[u].x, scales[u].y), max(scales[u].z, scales[u].w)) >= scale_limit);
-    }
-    vec2 x[QUAD_LOGITS], largest[HALVES];
-    UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        largest[h] = vec2(UNSEEN);
-        UNROLL for (uint u = 0u; u < SETS; ++u) {
-            vec2 y[4];
+        UNROLL for (uint h = 0u; h < HALVES; ++h) {
             UNROLL for (uint i = 0u; i < 2u; ++i) {
                 UNROLL for (uint b = 0u; b < 2u; ++b) {
-                    const uint j = token_of(i, b), n = 2u * (u * HALVES + h) + i;
+                    const uint j = token_of(i, b), part = u * HALVES + h, n = 2u * part + i;
                     const float key_scale = RAW_KEYS ? 1.0 : unpackHalf2x16(scales[u][j]).x;
-                    y[j] = relative_logits(h, vec2(scores[n][2u * b], scores[n][2u * b + 1u]), key_scale);
+                    x[4u * part + j] = relative_logits(h, vec2(scores[n][2u * b], scores[n][2u * b + 1u]), key_scale);
                 }
             }
-            if (edge) {
-                hide_tokens(h, tile_first + 4u * token_quad(m, u), bad[u], y);
-            }
-            UNROLL for (uint j = 0u; j < 4u; ++j) {
-                largest[h] = max(largest[h], y[j]);
-                x[4u * (u * HALVES + h) + j] = y[j];
-            }
+        }
+    }
+    if (edge) {
+        hide_tokens(tile_first, m, scales, x);
+    }
+    bool rises = false;
+    UNROLL for (uint u = 0u; u < SETS && !RAW_VALUES; ++u) {
+        rises = rises || max(max(scales[u].x, scales[u].y), max(scales[u].z, scales[u].w)) >= scale_limit;
+    }
+    UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        largest[h] = vec2(UNSEEN);
+        UNROLL for (uint n = 0u; n < 4u * SETS; ++n) {
+            largest[h] = max(largest[h], x[4u * ((n >> 2) * HALVES + h) + (n & 3u)]);
         }
         rises = rises || any(greaterThan(largest[h], logit_limit[h]));
     }
@@ -418,7 +442,7 @@ void walk_step(inout step_place place, uint distance, bool has_next) {
         rescale_results(zero);
         const uint bad_values = add_raw(raw_values, weights);
         if (any_lane(bad_values != 0u)) {
-            poison_rows(bad_values, tile_first + 4u * token_quad(m, 0u));
+            poison_raw(bad_values, tile_first + 4u * token_quad(m, 0u));
         }
     } else {
         add_codes(m, weights);
@@ -429,25 +453,35 @@ void walk_step(inout step_place place, uint distance, bool has_next) {
 
 // --- a share --------------------------------------------------------------------------------------------------------
 
+// Chunks of a window are dealt to the teams in turn, from the last team on: the first ones have the steps of a short share.
 void walk_share() {
-    const uint steps = STEPS * share.tile_count;
+    const uint steps = STEPS * share().tile_count, own_chunk = 16u * (TEAMS - 1u - team);
     step_place place;
+    window_rows rows;
     turn = steps_of_turn();
-    if (team * turn < steps) { // the first codes are on their way while the query is made
+    // the first codes are on their way while the query is made, and where the first rows of a window lie
+    if (team * turn < steps) {
         place = seek(team * turn);
         load_keys(place.page, place.step % STEPS);
     }
-    load_query_rows(share.sequence, share.tile);
+    if (own_chunk < share().window_count) {
+        rows = place_window(share_window(share(), 0u), share().window_first + own_chunk, min(16u, share().window_count - own_chunk));
+    }
+    load_query_rows(share().sequence, share().tile);
     start_rows();
     [[dont_unroll]] for (uint step = team * turn; step < steps;) {
         const uint distance = distance_after(step);
         walk_step(place, distance, step + distance < steps);
         step += distance;
     }
-    [[dont_unroll]] for (uint r = 0u; r < share.range_count; ++r) {
-        const octavo_tile_range window = load_range(share.range_first + r);
-        if (window.kind == OCTAVO_RUN_WINDOW) {
-            walk_window(window);
+    [[dont_unroll]] for (uint i = 0u; i < share().window_ranges; ++i) {
+        const octavo_tile_range window = share_window(share(), i);
+        [[dont_unroll]] for (uint first = own_chunk; first < window.count; first += 16u * TEAMS) {
+            const uint count = min(16u, window.count - first);
+            if (i > 0u || first > own_chunk) {
+                rows = place_window(window, window.first + first, count);
+            }
+            walk_window(rows, count);
         }
     }
 }
@@ -464,17 +498,18 @@ void main() {
     group_shares(gl_WorkGroupID.x, begin, end);
     [[dont_unroll]] for (uint n = begin; n < end; ++n) {
         if (team == 0u) {
-            const octavo_share loaded = load_share(n);
-            place_rows(loaded.sequence, loaded.tile, 0u, ROWS);
-            if (lane == 0u) {
-                share = loaded;
+            const uint word = lane_in_subgroup();
+            if (word < OCTAVO_SHARE_WORDS) {
+                share_words[word] = lists[share_at(n) + word];
             }
+            team_sync();
+            place_rows(share().sequence, share().tile, 0u, ROWS);
         }
         barrier();
         walk_share();
         merge_teams();
-        if (share.tile.partial_count == 1u || arrive(share.tile, share.tile_index)) {
-            if (share.tile.partial_count > 1u) {
+        if (share().tile.partial_count == 1u || arrive(share().tile, share().tile_index)) {
+            if (share().tile.partial_count > 1u) {
                 merge_partials();
             }
             finish_tile();

@@ -136,7 +136,7 @@ octavo_status octavo_worklist_measure(const octavo_attention *plan, const octavo
     list->sequence_offset = at;
     at += totals.sequences * (uint32_t)(sizeof(octavo_sequence_record) / 4u);
     list->tile_offset = at;
-    at += totals.tiles * (uint32_t)(sizeof(octavo_query_tile) / 4u);
+    at += totals.tiles * OCTAVO_QUERY_TILE_WORDS;
     list->range_offset = at;
     at += totals.ranges * (uint32_t)(sizeof(octavo_tile_range) / 4u);
     list->group_offset = at;
@@ -210,7 +210,6 @@ static void write_tile(uint32_t *at, uint32_t sequence, uint32_t row_first, uint
     at[2] = row_count;
     at[3] = partial_first;
     at[4] = partial_count;
-    at[5] = at[6] = at[7] = 0u;
 }
 
 static void write_parts(octavo_list_builder *builder, const octavo_attention_slice *slice) {
@@ -236,8 +235,8 @@ static void write_parts(octavo_list_builder *builder, const octavo_attention_sli
             uint32_t count = rows - row < plan->tuning.rows ? rows - row : plan->tuning.rows;
             octavo_tile_list runs = octavo_tile_list_of(plan, &part, rows_first + row, count);
             uint32_t partials = octavo_cut_list(builder, &part, &runs, tile, partial);
-            write_tile(builder->words + list->tile_offset + tile * (sizeof(octavo_query_tile) / 4u), sequence,
-                       rows_first + row, count, partial, partials);
+            write_tile(builder->words + list->tile_offset + tile * OCTAVO_QUERY_TILE_WORDS, sequence, rows_first + row,
+                       count, partial, partials);
             partial += kept_partials(plan, partials);
         }
         builder->tile_base += octavo_part_tiles(&part);
@@ -253,26 +252,34 @@ static void see_own_tokens(octavo_sequence_record *record) {
     record->window_ring = record->key_count - (uint32_t)record->position;
 }
 
-/* Copies to each share what it names; those from first_own on are of own tokens. */
+/* Copies to each share, whose first four words are there, what it names; those from first_own on are of own tokens. */
 static void complete_shares(const octavo_worklist *list, uint32_t first_own, uint32_t *words) {
     _Static_assert(sizeof(octavo_share) == 4u * OCTAVO_SHARE_WORDS, "a share is 32 words");
+    _Static_assert(sizeof(octavo_query_tile) == 4u * OCTAVO_QUERY_TILE_WORDS, "a query tile is 5 words");
     for (uint32_t i = 0; i < list->share_count; ++i) {
-        uint32_t *share = words + list->share_offset + OCTAVO_SHARE_WORDS * i;
-        const uint32_t *tile = words + list->tile_offset + share[0] * (sizeof(octavo_query_tile) / 4u);
-        const uint32_t *sequence = words + list->sequence_offset + tile[0] * (sizeof(octavo_sequence_record) / 4u);
-        memcpy(share + 4, tile, sizeof(octavo_query_tile));
-        octavo_sequence_record record;
-        memcpy(&record, sequence, sizeof record);
-        if (i >= first_own) see_own_tokens(&record);
-        memcpy(share + 12, &record, sizeof record);
-        memset(share + 24, 0, 8u * sizeof *share);
-        for (uint32_t r = share[3]; r > 0u; --r) {
-            const uint32_t *range = words + list->range_offset + (share[2] + r - 1u) * (sizeof(octavo_tile_range) / 4u);
-            if (range[2] == OCTAVO_RUN_WINDOW) continue;
-            memcpy(share + 24, range, sizeof(octavo_tile_range));
-            share[28] = words[range[3]];
-            share[29] += range[1];
+        uint32_t *at = words + list->share_offset + OCTAVO_SHARE_WORDS * i;
+        octavo_share share = {at[0], at[1], at[2], at[3], .page = 0u};
+        memcpy(&share.tile, words + list->tile_offset + share.tile_index * OCTAVO_QUERY_TILE_WORDS, sizeof share.tile);
+        memcpy(&share.sequence,
+               words + list->sequence_offset + share.tile.sequence * (sizeof share.sequence / sizeof *words),
+               sizeof share.sequence);
+        if (i >= first_own) see_own_tokens(&share.sequence);
+        for (uint32_t r = share.range_count; r > 0u; --r) {
+            octavo_tile_range range;
+            memcpy(&range, words + list->range_offset + (share.range_first + r - 1u) * (sizeof range / sizeof *words),
+                   sizeof range);
+            if (range.kind == OCTAVO_RUN_WINDOW) {
+                share.window_first = range.first;
+                share.window_count = range.count;
+                share.window_pages = range.pages;
+                share.window_ranges += 1u;
+            } else {
+                share.range = range;
+                share.page = words[range.pages];
+                share.tile_count += range.count;
+            }
         }
+        memcpy(at, &share, sizeof share);
     }
 }
 

@@ -1,22 +1,19 @@
 // Four neighbour tokens at the ends of what a share reads: which of them are read from packed pages, which of them a row
-// sees, and their scales. Includer defines shared octavo_share share, row_places.glsl and mask.glsl.
+// sees, and their scales. Includer defines octavo_share share(), row_places.glsl and mask.glsl.
 #ifndef OCTAVO_EDGE_TOKENS_GLSL
 #define OCTAVO_EDGE_TOKENS_GLSL
 
 bool row_is_empty(uint row) {
-    return mask_row_is_empty(push.mask, row_position(share.sequence, row), share.sequence.key_count);
+    return mask_row_is_empty(push.mask, row_position(share().sequence, row), share().sequence.key_count);
 }
 
 // Which of four tokens are read from packed pages.
 uint packed_tokens(uint token_first) {
-    return mask_below(int(share.sequence.packed_end), token_first) & ~mask_below(int(share.sequence.packed_begin), token_first);
+    return mask_below(int(share().sequence.packed_end), token_first) & ~mask_below(int(share().sequence.packed_begin), token_first);
 }
 
-// Which of them a row sees.
-uint seen_tokens(uint row, uint token_first) {
-    const uint sees = row_is_empty(row) ? mask_empty_mode(push.mask) != 0u ? 15u : 0u
-                                        : mask_sees_four(push.mask, row_position(share.sequence, row), token_first);
-    return sees & packed_tokens(token_first);
+mask_span row_span(uint row) {
+    return mask_span_of(push.mask, row_position(share().sequence, row), share().sequence.key_count, 0u);
 }
 
 // The largest V scale of those that are finite; scales are not negative, and V has the high halves.

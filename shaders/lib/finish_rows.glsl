@@ -10,8 +10,8 @@ bool row_is_poisoned(uint r) {
     return (floatBitsToUint(row_sum[r]) & 0x7f800000u) == 0x7f800000u;
 }
 
-// The log-sum-exp of row r; then row_sum[r] is what its output is multiplied by, NaN if the row is poisoned.
-void finish_sum(octavo_sequence_record sequence, uint r) {
+// What the output of row r is multiplied by, NaN if the row is poisoned; its log-sum-exp is written if has_lse.
+float finished_factor(octavo_sequence_record sequence, uint r, bool has_lse) {
     const int position = row_position(sequence, r);
     const bool row_empty = mask_row_is_empty(push.mask, position, sequence.key_count), poisoned = row_is_poisoned(r);
     // A uniform row is a mean: no logit counts, the sink's neither.
@@ -21,11 +21,20 @@ void finish_sum(octavo_sequence_record sequence, uint r) {
     const float reference = max(row_max[r], sink), factor = exp2(row_max[r] - reference), sum = row_sum[r];
     const float total = sum * factor + (has_sink ? exp2(sink - reference) : 0.0);
     const float not_a_number = uintBitsToFloat(0x7fc00000u);
-    if ((push.flags & OCTAVO_ATTENTION_WRITE_LSE) != 0u) {
+    if (has_lse) {
         lse[row_token[r] * push.head_count * push.group + row_head[r]] =
             poisoned ? not_a_number : sum == 0.0 || row_empty ? uintBitsToFloat(0xff800000u) : (row_max[r] + log2(sum)) / LOG2_E;
     }
-    row_sum[r] = poisoned ? not_a_number : sum > 0.0 ? factor / total : 0.0;
+    return poisoned ? not_a_number : sum > 0.0 ? factor / total : 0.0;
+}
+
+bool writes_lse() {
+    return (push.flags & OCTAVO_ATTENTION_WRITE_LSE) != 0u;
+}
+
+// Row r is finished but for its output: then row_sum[r] is what that is multiplied by.
+void finish_sum(octavo_sequence_record sequence, uint r) {
+    row_sum[r] = finished_factor(sequence, r, writes_lse());
 }
 
 // Element `channel` of row r of the output, and the next one, which is there if has_second. x is not multiplied yet.

@@ -56,6 +56,11 @@ bool span_has(mask_span span, int j) {
     return j < span.head || (j >= span.first && j < span.end);
 }
 
+// Bits j < 4: it has first + j.
+uint span_four(mask_span span, uint first) {
+    return (mask_below(span.end, first) & ~mask_below(span.first, first)) | mask_below(span.head, first);
+}
+
 // Whether it has any of [begin, end).
 bool span_meets(mask_span span, int begin, int end) {
     return begin < span.head || max(begin, span.first) < min(end, span.end);

@@ -58,7 +58,8 @@ void transform_row(octavo_sequence_record sequence, uint r, inout float x[ROW_RE
 // (0, 2) and (1, 3) for codes, (0, 1) and (2, 3) for f16.
 void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
     const uint own = lane_in_subgroup(), c = own >> 2;
-    const float power = float(1u << halves_shift(KEY_BITS, c));
+    const uint shift = halves_shift(KEY_BITS, c);
+    const float power = float(1u << shift);
     const uint partner = RAW_KEYS ? 1u : 2u; // of a pair
     float largest = 0.0;
     bool finite = true;
@@ -68,16 +69,20 @@ void store_row(uint r, float mean, float x[ROW_REGISTERS_MAX]) {
     }
     largest = subgroup_max(largest);
     const bool spoilt = any_lane(!finite);
-    const float factor = largest > 1.0e-30 ? 1.0 / largest : 0.0;
-    float offset = 0.0;
-    UNROLL for (uint k = 0u; k < 4u * KEY_GROUPS; ++k) { // a group that is not there is 0
-        const float scaled = k < KEY_PAD / 32u ? x[k] * factor / power : 0.0;
-        const float y = unpackHalf2x16(packHalf2x16(vec2(scaled, 0.0))).x, other = shuffled(y, own ^ partner);
-        offset += y * power;
-        if ((own & partner) == 0u) {
-            const uint step = (k >> 2) * 8u + c;
-            area[((r >> 3) * KEY_STEPS + step) * 32u + 4u * (r & 7u) + (k & 3u)][RAW_KEYS ? (own >> 1) & 1u : own & 1u] = packHalf2x16(vec2(y, other));
-        }
+    // of a value, divided by the power of two
+    const float factor = (largest > 1.0e-30 ? 1.0 / largest : 0.0) * uintBitsToFloat((127u - shift) << 23);
+    float offset = 0.0, y[4u * KEY_GROUPS]; // a group that is not there is 0
+    UNROLL for (uint k = 0u; k < 4u * KEY_GROUPS; ++k) {
+        y[k] = unpackHalf2x16(packHalf2x16(vec2(k < KEY_PAD / 32u ? x[k] * factor : 0.0, 0.0))).x;
+        offset += y[k] * power;
+    }
+    // of two lanes with a pair each stores one in two
+    const bool is_second = (own & partner) != 0u;
+    UNROLL for (uint k = 0u; k < 4u * KEY_GROUPS; k += 2u) {
+        const float other = shuffled(is_second ? y[k] : y[k + 1u], own ^ partner);
+        const uint group = k + (is_second ? 1u : 0u), step = (k >> 2) * 8u + c;
+        area[((r >> 3) * KEY_STEPS + step) * 32u + 4u * (r & 7u) + (group & 3u)][RAW_KEYS ? (own >> 1) & 1u : own & 1u] =
+            packHalf2x16(is_second ? vec2(other, y[k + 1u]) : vec2(y[k], other));
     }
     offset = subgroup_sum(offset);
     if (own == 0u) {

@@ -5,10 +5,12 @@
 
 // `count` rows of the tile from row_first on; a barrier follows.
 void place_rows(octavo_sequence_record sequence, octavo_query_tile tile, uint row_first, const uint count) {
+    const uint first = tile.row_first + row_first, first_token = first / push.group;
     for (uint r = lane; r < count; r += gl_WorkGroupSize.x) {
-        const uint local = tile.row_first + row_first + r;
-        row_token[r] = sequence.token_base + local / push.group;
-        row_head[r] = head * push.group + local % push.group;
+        // small enough for a division of floats, of which few instructions are made
+        const uint local = first - first_token * push.group + r, token = uint((float(local) + 0.5) / float(push.group));
+        row_token[r] = sequence.token_base + first_token + token;
+        row_head[r] = head * push.group + local - token * push.group;
     }
 }
 

@@ -21,7 +21,7 @@ octavo_sequence_record load_sequence(uint index) {
 }
 
 octavo_query_tile load_tile(uint index) {
-    const uint at = push.tile_offset + index * 8u;
+    const uint at = push.tile_offset + index * OCTAVO_QUERY_TILE_WORDS;
     octavo_query_tile tile;
     tile.sequence = lists[at];
     tile.row_first = lists[at + 1u];
@@ -31,21 +31,22 @@ octavo_query_tile load_tile(uint index) {
     return tile;
 }
 
+// A share of its words: word i is WORD(i).
+#define OCTAVO_SHARE_FROM(WORD)                                                                                              \
+    octavo_share(WORD(0u), WORD(1u), WORD(2u), WORD(3u), octavo_query_tile(WORD(4u), WORD(5u), WORD(6u), WORD(7u), WORD(8u)), \
+                 WORD(9u), WORD(10u), WORD(11u),                                                                             \
+                 octavo_sequence_record(WORD(12u), int(WORD(13u)), WORD(14u), WORD(15u), WORD(16u), WORD(17u), WORD(18u),    \
+                                        WORD(19u), WORD(20u), WORD(21u), WORD(22u), WORD(23u)),                              \
+                 octavo_tile_range(WORD(24u), WORD(25u), WORD(26u), WORD(27u)), WORD(28u), WORD(29u), WORD(30u), WORD(31u))
+
+uint share_at(uint index) {
+    return push.share_offset + index * OCTAVO_SHARE_WORDS;
+}
+
 octavo_share load_share(uint index) {
-    const uint at = push.share_offset + index * OCTAVO_SHARE_WORDS;
-    octavo_share share;
-    share.tile_index = lists[at];
-    share.partial = lists[at + 1u];
-    share.range_first = lists[at + 2u];
-    share.range_count = lists[at + 3u];
-    share.tile = octavo_query_tile(lists[at + 4u], lists[at + 5u], lists[at + 6u], lists[at + 7u], lists[at + 8u], 0u, 0u, 0u);
-    share.sequence = octavo_sequence_record(lists[at + 12u], int(lists[at + 13u]), lists[at + 14u], lists[at + 15u],
-                                            lists[at + 16u], lists[at + 17u], lists[at + 18u], lists[at + 19u],
-                                            lists[at + 20u], lists[at + 21u], lists[at + 22u], lists[at + 23u]);
-    share.range = octavo_tile_range(lists[at + 24u], lists[at + 25u], lists[at + 26u], lists[at + 27u]);
-    share.page = lists[at + 28u];
-    share.tile_count = lists[at + 29u];
-    return share;
+    const uint at = share_at(index);
+#define LISTED_WORD(i) lists[at + i]
+    return OCTAVO_SHARE_FROM(LISTED_WORD);
 }
 
 // Shares [begin, end) of workgroup i of the dispatch.
@@ -62,6 +63,14 @@ void group_shares(uint i, out uint begin, out uint end) {
 octavo_tile_range load_range(uint index) {
     const uint at = push.range_offset + index * 4u;
     return octavo_tile_range(lists[at], lists[at + 1u], lists[at + 2u], lists[at + 3u]);
+}
+
+// Window i of a share; the first one needs no further load.
+octavo_tile_range share_window(octavo_share share, uint i) {
+    if (i == 0u) {
+        return octavo_tile_range(share.window_first, share.window_count, OCTAVO_RUN_WINDOW, share.window_pages);
+    }
+    return load_range(share.range_first + share.range_count - share.window_ranges + i);
 }
 
 #ifdef OCTAVO_PAGE_LAYOUT_GLSL

@@ -1,5 +1,5 @@
-// The steps of a share in the order in which a subgroup takes them. Includer defines STEPS (of a tile), HALVES, TEAMS, shared
-// octavo_share share, and the buffer uint lists[].
+// The steps of a share in the order in which a subgroup takes them. Includer defines STEPS (of a tile), HALVES, TEAMS,
+// octavo_share share(), and the buffer uint lists[].
 #ifndef OCTAVO_STEP_PLACES_GLSL
 #define OCTAVO_STEP_PLACES_GLSL
 
@@ -9,7 +9,7 @@
 uint turn;
 
 uint steps_of_turn() {
-    return HALVES > 1u && share.tile_count >= TEAMS ? STEPS : 1u;
+    return HALVES > 1u && share().tile_count >= TEAMS ? STEPS : 1u;
 }
 
 // A step of the share.
@@ -36,13 +36,13 @@ void enter_range(inout step_place place, uint index) {
 // Step `step` of the share.
 step_place seek(uint step) {
     step_place place;
-    place.range = share.range;
-    place.range_index = share.range_first; // a window comes last
+    place.range = share().range;
+    place.range_index = share().range_first; // a window comes last
     while (step >= STEPS * place.range.count) {
         step -= STEPS * place.range.count;
         enter_range(place, place.range_index + 1u);
     }
-    place.page = step < STEPS && place.range_index == share.range_first ? share.page : page_of(place.range, step / STEPS);
+    place.page = step < STEPS && place.range_index == share().range_first ? share().page : page_of(place.range, step / STEPS);
     place.step = step;
     return place;
 }

@@ -133,12 +133,13 @@ uint add_raw(uvec4 values[RAW_VALUE_QUADS], uvec4 weights[PARTS]) {
     return bad << (8u * t);
 }
 
-// Rows that see a token whose V is not finite.
-void poison_rows(uint bad, uint token_first) {
+// Rows that see a token whose V is not finite: `bad` as of add_raw.
+void poison_raw(uint bad, uint token_first) {
     bad = subgroup_or(bad) >> (8u * (g & 3u) + 4u * (g >> 2)) & 15u;
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        vec2 unused[4];
-        hide_tokens(h, token_first, bad, unused);
+        mask_span spans[2];
+        load_spans(h, spans);
+        poison_rows(h, seen_tokens(spans, token_first), bad);
     }
 }
 #endif

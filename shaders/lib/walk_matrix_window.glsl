@@ -3,48 +3,78 @@
 #ifndef OCTAVO_WALK_MATRIX_WINDOW_GLSL
 #define OCTAVO_WALK_MATRIX_WINDOW_GLSL
 
-// Four f16 keys as the query's channels are paired, divided by the power of two that the query was divided by.
+const uint WINDOW_KEYS = 8u * KEY_GROUPS, WINDOW_VALUES = 4u * CHANNEL_SETS; // quads of words, and pairs, of a lane
+
+// Tokens of this lane in a chunk, the rows g and g + 8, and the words where their K parts lie.
+struct window_rows {
+    uint tokens[2], words[2];
+};
+
+// Of the tokens first .. first + count - 1 of a window.
+window_rows place_window(octavo_tile_range window, uint first, uint count) {
+    window_rows rows;
+    UNROLL for (uint b = 0u; b < 2u; ++b) {
+        rows.words[b] = window_word(share().sequence, window, head, first + min(g + 8u * b, count - 1u), rows.tokens[b]);
+    }
+    return rows;
+}
+
+// Of each group of 32 channels of this lane four quads of words of both rows.
+void load_window_keys(window_rows rows, out uvec4 keys[WINDOW_KEYS]) {
+    UNROLL for (uint n = 0u; n < WINDOW_KEYS; ++n) {
+        const uint group_at = min(16u * (4u * (n >> 3) + t), WINDOW_KEY_WORDS - 16u);
+        keys[n] = pool4[(rows.words[n & 1u] + group_at) / 4u + ((n & 7u) >> 1)];
+    }
+}
+
+// Four channels of each set of the tokens t, t + 8, t + 4 and t + 12.
+void load_window_values(window_rows rows, out uvec2 values[WINDOW_VALUES]) {
+    UNROLL for (uint i = 0u; i < 4u; ++i) {
+        const uint key_word = floatBitsToUint(shuffled(uintBitsToFloat(rows.words[i & 1u]), 4u * (t + 4u * (i >> 1))));
+        UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
+            values[4u * s + i] = pool2[(key_word + WINDOW_KEY_WORDS) / 2u + 8u * s + g];
+        }
+    }
+}
+
+// Four f16 keys as the query's channels are paired.
 uvec2 window_pairs(uvec2 keys) {
     return RAW_KEYS ? keys : uvec2((keys.x & 0xffffu) | (keys.y << 16), (keys.x >> 16) | (keys.y & 0xffff0000u));
 }
 
-// A pair of halves of the query times the power of two that it was divided by.
-uint restored(uint pair, float power) {
-    return packHalf2x16(unpackHalf2x16(pair) * power);
-}
-
-// Scores of the tokens whose K rows lie at the words[0] (row g) and words[1] (row g + 8).
-void score_window(uint words[2], out fragment_c scores[HALVES]) {
+void score_window(uvec4 keys[WINDOW_KEYS], out fragment_c scores[HALVES]) {
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
         scores[h] = fragment_c(0.0);
     }
-    [[dont_unroll]] for (uint first = 0u; first < KEY_STEPS; first += 4u) {
-        uvec2 keys[8];
-        UNROLL for (uint j = 0u; j < 8u; ++j) { // loads first, so that they overlap
-            const uint at = words[j & 1u] + min(16u * (4u * (first >> 3) + t) + 2u * ((first + (j >> 1)) & 7u), WINDOW_KEY_WORDS - 2u);
-            keys[j] = window_pairs(uvec2(pool[at], pool[at + 1u]));
-        }
-        UNROLL for (uint j = 0u; j < 4u; ++j) {
-            const uint step = first + j;
-            const float power = float(1u << halves_shift(KEY_BITS, step & 7u));
-            const fragment_a a = make_a(keys[2u * j].x, keys[2u * j].y, keys[2u * j + 1u].x, keys[2u * j + 1u].y);
-            UNROLL for (uint h = 0u; h < HALVES; ++h) {
-                const uvec2 query = area[(h * KEY_STEPS + step) * 32u + lane_in_subgroup()];
-                scores[h] = multiply_add(a, make_b(restored(query.x, power), restored(query.y, power)), scores[h]);
-            }
+    UNROLL for (uint step = 0u; step < KEY_STEPS; ++step) {
+        const uvec4 low = keys[step & ~1u], high = keys[step | 1u];
+        const uvec2 low_pairs = window_pairs((step & 1u) == 0u ? low.xy : low.zw);
+        const uvec2 high_pairs = window_pairs((step & 1u) == 0u ? high.xy : high.zw);
+        const fragment_a tokens = make_a(low_pairs.x, low_pairs.y, high_pairs.x, high_pairs.y);
+        const float power = float(1u << halves_shift(KEY_BITS, step & 7u)); // that the query was divided by
+        UNROLL for (uint h = 0u; h < HALVES; ++h) {
+            const uvec2 query = area[(h * KEY_STEPS + step) * 32u + lane_in_subgroup()];
+            scores[h] = multiply_add(tokens, make_b(halves_multiply(query.x, power), halves_multiply(query.y, power)), scores[h]);
         }
     }
 }
 
-// Adds the values of the chunk, weighted relative to 2^running_max; the V rows lie at words[i], tokens t, t + 8, t + 4, t + 12.
-void add_window(uint words[4], uvec2 weights[HALVES]) {
+// Rows of V that are not finite are NaN in all channels; they make NaN of the rows that see them by their logits.
+bool is_finite_row(uint word) {
+    return (word & 0x7c00u) != 0x7c00u;
+}
+
+// Adds the values, weighted relative to 2^running_max.
+void add_window(uvec2 values[WINDOW_VALUES], uvec2 weights[HALVES]) {
+    uint mask[4];
+    UNROLL for (uint i = 0u; i < 4u; ++i) {
+        mask[i] = is_finite_row(values[i].x) ? 0xffffffffu : 0u;
+    }
     UNROLL for (uint s = 0u; s < CHANNEL_SETS; ++s) {
         UNROLL for (uint a = 0u; a < 2u; ++a) {
             uint pairs[4]; // a pair of channels
             UNROLL for (uint i = 0u; i < 4u; ++i) {
-                const uint pair = pool[words[i] + 16u * s + 2u * g + a];
-                // a row that is not finite makes NaN of the rows that see it by their logits
-                pairs[i] = (pair & 0x7c00u) == 0x7c00u ? 0u : pair;
+                pairs[i] = values[4u * s + i][a] & mask[i];
             }
             const fragment_a channels = make_a((pairs[0] & 0xffffu) | (pairs[1] << 16), (pairs[2] & 0xffffu) | (pairs[3] << 16),
                                                (pairs[0] >> 16) | (pairs[1] & 0xffff0000u), (pairs[2] >> 16) | (pairs[3] & 0xffff0000u));
@@ -58,26 +88,27 @@ void add_window(uint words[4], uvec2 weights[HALVES]) {
     }
 }
 
-// Tokens first .. first + count - 1, at most sixteen.
-void walk_window_chunk(octavo_tile_range window, uint first, uint count) {
-    uint tokens[2], words[2]; // of the rows g and g + 8
+// A chunk of `count` tokens.
+void walk_window(window_rows rows, uint count) {
+    uvec4 keys[WINDOW_KEYS];
+    uvec2 values[WINDOW_VALUES];
     bool finite[2];
+    load_window_keys(rows, keys);
     UNROLL for (uint b = 0u; b < 2u; ++b) {
-        words[b] = window_word(share.sequence, window, head, first + min(g + 8u * b, count - 1u), tokens[b]);
-        // a row of V that is not finite is NaN in all channels
-        finite[b] = (pool[words[b] + WINDOW_KEY_WORDS] & 0x7c00u) != 0x7c00u;
+        finite[b] = is_finite_row(pool[rows.words[b] + WINDOW_KEY_WORDS]);
     }
+    load_window_values(rows, values);
     fragment_c scores[HALVES];
-    score_window(words, scores);
+    score_window(keys, scores);
     vec2 x[HALVES * 2u], largest[HALVES]; // [half][token]
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
+        mask_span spans[2];
+        load_spans(h, spans);
         UNROLL for (uint b = 0u; b < 2u; ++b) {
             const vec2 sum = vec2(scores[h][2u * b], scores[h][2u * b + 1u]);
             vec2 logit = finish_logits(h, sum * (logit_scale[h] * KEY_UNIT) + logit_mean[h]);
             UNROLL for (uint odd = 0u; odd < 2u; ++odd) {
-                const uint row = lane_row(h, odd);
-                const bool sees = row_is_empty(row) ? mask_empty_mode(push.mask) != 0u : mask_sees(push.mask, row_position(share.sequence, row), tokens[b]);
-                logit[odd] = g + 8u * b >= count || !sees ? UNSEEN : finite[b] ? logit[odd] : uintBitsToFloat(0x7fc00000u);
+                logit[odd] = g + 8u * b >= count || !span_has(spans[odd], int(rows.tokens[b])) ? UNSEEN : finite[b] ? logit[odd] : uintBitsToFloat(0x7fc00000u);
             }
             x[2u * h + b] = logit;
         }
@@ -97,20 +128,9 @@ void walk_window_chunk(octavo_tile_range window, uint first, uint count) {
     team_sync();
     uvec2 weights[HALVES]; // tokens t and t + 8, then t + 4 and t + 12
     UNROLL for (uint h = 0u; h < HALVES; ++h) {
-        weights[h] = uvec2(take_weights(h, 0u, t).x, take_weights(h, 0u, t + 4u).x);
+        weights[h] = uvec2(area[g + quad_at(h, 0u, t)].x, area[g + quad_at(h, 0u, t + 4u)].x);
     }
     team_sync();
-    uint value_words[4];
-    UNROLL for (uint i = 0u; i < 4u; ++i) {
-        value_words[i] = floatBitsToUint(shuffled(uintBitsToFloat(words[i & 1u]), 4u * (t + 4u * (i >> 1)))) + WINDOW_KEY_WORDS;
-    }
-    add_window(value_words, weights);
-}
-
-// Teams take chunks in turn, from the last team on: the first ones have the steps of a short share.
-void walk_window(octavo_tile_range window) {
-    [[dont_unroll]] for (uint first = 16u * (TEAMS - 1u - team); first < window.count; first += 16u * TEAMS) {
-        walk_window_chunk(window, window.first + first, min(16u, window.count - first));
-    }
+    add_window(values, weights);
 }
 #endif

@@ -175,7 +175,7 @@ static const uint32_t *share_at(const slice_reader *reader, uint32_t share) {
 }
 
 static const uint32_t *tile_at(const slice_reader *reader, uint32_t tile) {
-    return reader->words + reader->list->tile_offset + 8u * tile;
+    return reader->words + reader->list->tile_offset + OCTAVO_QUERY_TILE_WORDS * tile;
 }
 
 static const uint32_t *record_at(const slice_reader *reader, uint32_t record) {
@@ -193,11 +193,15 @@ static void check_copies(const problem *x, const slice_reader *reader, uint32_t 
     octavo_share copy;
     _Static_assert(sizeof copy == 4u * OCTAVO_SHARE_WORDS, "a share is 32 words");
     memcpy(&copy, at, sizeof copy);
-    octavo_tile_range first = {0u, 0u, 0u, 0u};
-    uint32_t tiles = 0u;
+    octavo_tile_range first = {0u, 0u, 0u, 0u}, window = {0u, 0u, OCTAVO_RUN_WINDOW, 0u};
+    uint32_t tiles = 0u, windows = 0u;
     for (uint32_t r = 0; r < copy.range_count; ++r) {
         octavo_tile_range range = range_at(reader, copy.range_first + r);
-        if (range.kind == OCTAVO_RUN_WINDOW) continue;
+        if (range.kind == OCTAVO_RUN_WINDOW) {
+            if (windows++ == 0u) window = range;
+            continue;
+        }
+        EXPECT(windows == 0u);
         if (tiles == 0u) first = range;
         tiles += range.count;
     }
@@ -205,7 +209,9 @@ static void check_copies(const problem *x, const slice_reader *reader, uint32_t 
     EXPECT(memcmp(&copy.sequence, record_at(reader, tile[0]), sizeof copy.sequence) == 0);
     EXPECT(memcmp(&copy.range, &first, sizeof first) == 0);
     EXPECT(copy.tile_count == tiles && copy.page == (tiles > 0u ? reader->words[first.pages] : 0u));
-    EXPECT(copy.reserved_0 == 0u && copy.reserved_1 == 0u);
+    const octavo_tile_range copied = {copy.window_first, copy.window_count, OCTAVO_RUN_WINDOW, copy.window_pages};
+    EXPECT(memcmp(&copied, &window, sizeof window) == 0);
+    EXPECT(copy.window_ranges == windows && copy.reserved == 0u);
 }
 
 /* The token that window token n is, and its place: the twin of window_word in the walk. */
@@ -344,7 +350,6 @@ static void check_slice(problem *x, const octavo_attention_slice *slice, slice_r
                 seen_tiles_look(&plan->rule, plan->info.empty_row != OCTAVO_EMPTY_ROW_ZERO, &view, p_first, p_last,
                                 &seen);
             EXPECT(at[3] + at[4] <= list->partial_count);
-            EXPECT(at[5] == 0u && at[6] == 0u && at[7] == 0u);
             partial += check_tile(x, reader, &view, &seen, tile);
             row += at[2];
         }
@@ -378,7 +383,7 @@ static void check_places(const problem *x, const octavo_worklist *list) {
     uint32_t sinks = list->sink_offset != 0u ? x->plan.info.query_head_count : 0u, unused = 0u;
     claim(x, list, owners, list->share_offset, OCTAVO_SHARE_WORDS * list->share_count);
     claim(x, list, owners, list->sequence_offset, 12u * list->sequence_count);
-    claim(x, list, owners, list->tile_offset, 8u * list->tile_count);
+    claim(x, list, owners, list->tile_offset, OCTAVO_QUERY_TILE_WORDS * list->tile_count);
     claim(x, list, owners, list->range_offset, 4u * list->range_count);
     claim(x, list, owners, list->group_offset, list->group_count + 1u);
     claim(x, list, owners, list->page_offset, list->page_count);

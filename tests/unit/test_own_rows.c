@@ -241,7 +241,7 @@ START_TEST(walks_find_each_row) {
                         read_own_share(&share, segment, covered);
                     }
                 }
-                memcpy(&share.tile, x.words + x.list.tile_offset + 8u * tile, sizeof share.tile);
+                memcpy(&share.tile, x.words + x.list.tile_offset + OCTAVO_QUERY_TILE_WORDS * tile, sizeof share.tile);
                 memcpy(&share.sequence, x.words + x.list.sequence_offset + 12u * share.tile.sequence,
                        sizeof share.sequence);
                 check_covered(&share, covered);
