@@ -223,36 +223,43 @@ static void copy(writer *out, const uint32_t *words, size_t begin, size_t end) {
     out->count += end - begin;
 }
 
-/* As copy, with other identifiers for what is made between `first` and `last`. */
-static void copy_renamed(writer *out, const fleet_constants *constants, size_t begin, size_t end, size_t first,
-                         size_t last) {
-    const uint32_t *words = constants->job->words;
-    for (size_t at = begin; at < end; at += length_at(words, at)) {
-        out->words[out->count++] = words[at];
-        for (uint32_t n = 1; n < length_at(words, at); n++) {
-            uint32_t word = words[at + n];
-            bool renamed = !is_literal(words + at, n) && word < constants->bound &&
-                           constants->definitions[word] >= first && constants->definitions[word] < last;
-            out->words[out->count++] = renamed ? constants->bound + 1 + word : word;
-        }
-    }
-}
+/* Of a copy of a body: its identifiers are `offset` higher than those of the module, and its branches to label `from`
+ * go to label `to`. */
+typedef struct rewriting {
+    size_t first, last; /* where what is renamed is made */
+    uint32_t offset;
+    uint32_t from, to;
+} rewriting;
 
-/* As copy, with branches to label `from` going to label `to`. */
-static void copy_redirected(writer *out, const uint32_t *words, size_t begin, size_t end, uint32_t from, uint32_t to) {
+static void copy_rewritten(writer *out, const fleet_constants *constants, size_t begin, size_t end,
+                           const rewriting *how) {
+    const uint32_t *words = constants->job->words;
     for (size_t at = begin; at < end; at += length_at(words, at)) {
         uint32_t operation = operation_at(words, at);
         bool branches = operation == OP_BRANCH || operation == OP_BRANCH_CONDITIONAL || operation == OP_SWITCH;
         out->words[out->count++] = words[at];
         for (uint32_t n = 1; n < length_at(words, at); n++) {
-            bool redirected = branches && words[at + n] == from && !is_literal(words + at, n);
-            out->words[out->count++] = redirected ? to : words[at + n];
+            uint32_t word = words[at + n];
+            bool identifier = !is_literal(words + at, n);
+            bool renamed = identifier && word < constants->bound && constants->definitions[word] >= how->first &&
+                           constants->definitions[word] < how->last;
+            bool redirected = identifier && branches && word == how->from;
+            out->words[out->count++] = redirected ? how->to : renamed ? how->offset + word : word;
         }
     }
 }
 
-/* body, next, body, next: the second pair has other identifiers, and its values are those of the next trip. */
-static bool write_twice(writer *out, const fleet_constants *constants, const fleet_loop *loop) {
+/* Labels of copies, and of what leads to them, lie above all others. */
+static uint32_t identifiers_of_copy(const fleet_constants *constants, uint32_t copy_number) {
+    return copy_number * (constants->bound + 1);
+}
+
+static uint32_t label_before_copy(const fleet_constants *constants, uint32_t copy_number) {
+    return identifiers_of_copy(constants, copy_number) - 1;
+}
+
+/* body, next, body, next ..: from the second body on values are those of the next trip. */
+static bool write_copies(writer *out, const fleet_constants *constants, const fleet_loop *loop, uint32_t copies) {
     const uint32_t *words = constants->job->words;
     size_t step = loop->next + 2, step_end = step;
     while (operation_at(words, step_end) < OP_BRANCH || operation_at(words, step_end) > 255) {
@@ -261,38 +268,43 @@ static bool write_twice(writer *out, const fleet_constants *constants, const fle
     if (operation_at(words, step_end) != OP_BRANCH && operation_at(words, step_end) != OP_BRANCH_CONDITIONAL) {
         return false; /* the second is do .. while */
     }
-    const uint32_t between = constants->bound;
     copy(out, words, 0, loop->body);
-    out->words[3] = 2 * constants->bound + 1;
-    copy_redirected(out, words, loop->body, loop->next, loop->next_label, between);
-    out->words[out->count++] = (2u << 16) | OP_LABEL;
-    out->words[out->count++] = between;
-    copy_renamed(out, constants, step, step_end, step, step_end);
-    out->words[out->count++] = (2u << 16) | OP_BRANCH;
-    out->words[out->count++] = constants->bound + 1 + loop->body_label;
-    copy_renamed(out, constants, loop->body, loop->next, loop->body, loop->next);
+    out->words[3] = identifiers_of_copy(constants, copies) - 1;
+    for (uint32_t i = 0; i < copies; i++) {
+        const uint32_t offset = identifiers_of_copy(constants, i);
+        const rewriting body = {loop->body, i > 0 ? loop->next : loop->body, offset, loop->next_label,
+                                i + 1 < copies ? label_before_copy(constants, i + 1) : loop->next_label};
+        const rewriting next = {step, step_end, offset, 0, 0};
+        if (i > 0) {
+            out->words[out->count++] = (2u << 16) | OP_LABEL;
+            out->words[out->count++] = label_before_copy(constants, i);
+            copy_rewritten(out, constants, step, step_end, &next);
+            out->words[out->count++] = (2u << 16) | OP_BRANCH;
+            out->words[out->count++] = offset + loop->body_label;
+        }
+        copy_rewritten(out, constants, loop->body, loop->next, &body);
+    }
     copy(out, words, loop->next, constants->job->word_count);
     return true;
 }
 
-uint32_t *fleet_loops_rewrite(const fleet_constants *constants, const fleet_loops *loops, const fleet_loop *twice,
-                              size_t *word_count) {
+uint32_t *fleet_loops_rewrite(const fleet_constants *constants, const fleet_loops *loops, const fleet_loop *several,
+                              uint32_t copies, size_t *word_count) {
     size_t count = constants->job->word_count;
-    writer out = {.words = malloc((2 * count + 8) * sizeof(uint32_t))};
+    writer out = {.words = malloc(((size_t)copies * count + 8u * copies) * sizeof(uint32_t))};
     if (!out.words) {
         return NULL;
     }
-    if (!twice) {
+    if (copies == 1) {
         copy(&out, constants->job->words, 0, count);
-    } else if (!write_twice(&out, constants, twice)) {
+    } else if (!write_copies(&out, constants, several, copies)) {
         free(out.words);
         return NULL;
     }
-    /* the marks: a loop may stand twice now */
+    /* the marks: a loop may stand in each copy now */
     for (size_t at = 5; at < out.count; at += length_at(out.words, at)) {
         for (uint32_t i = 0; operation_at(out.words, at) == OP_LOOP_MERGE && i < loops->count; i++) {
-            uint32_t label = out.words[at + 2];
-            label = label > constants->bound ? label - constants->bound - 1 : label;
+            uint32_t label = out.words[at + 2] % (constants->bound + 1);
             if (label == loops->loops[i].next_label && fleet_loop_stays(&loops->loops[i])) {
                 out.words[at + 3] = LOOP_DONT_UNROLL;
             }

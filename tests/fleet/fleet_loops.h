@@ -1,5 +1,5 @@
 /* The loops of a SPIR-V module as glslang writes them without optimisation, and a module in which the body of one loop
- * stands twice. What a compiler makes longer by that is the body's instructions. */
+ * stands several times. What a compiler makes longer by one more is the body's instructions. */
 #ifndef OCTAVO_TESTS_FLEET_LOOPS_H
 #define OCTAVO_TESTS_FLEET_LOOPS_H
 
@@ -31,10 +31,11 @@ const char *fleet_loops_read(const fleet_constants *constants, fleet_loops *loop
 /* Whether a compiler keeps it as a loop: not unrolled, and with more than one trip. */
 bool fleet_loop_stays(const fleet_loop *loop);
 
-/* A copy of the module, to be freed, in which loops that stay are marked so; with `twice`, the body of that loop and
- * what follows it stand twice. NULL without memory, or where the loop is not built as expected. */
-uint32_t *fleet_loops_rewrite(const fleet_constants *constants, const fleet_loops *loops, const fleet_loop *twice,
-                              size_t *word_count);
+/* A copy of the module, to be freed, in which loops that stay are marked so; where `copies` are more than one, the body
+ * of loop `several` and what follows it stand so often. NULL without memory, or where the loop is not built as
+ * expected. */
+uint32_t *fleet_loops_rewrite(const fleet_constants *constants, const fleet_loops *loops, const fleet_loop *several,
+                              uint32_t copies, size_t *word_count);
 
 /* How often loop `inner` stands in the text from `begin` to `end`, called functions included, but not what is inside of
  * loops that stay. */

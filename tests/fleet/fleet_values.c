@@ -23,12 +23,13 @@ typedef struct value_count {
     const char *problem;
 } value_count;
 
-static bool compile(value_count *count, const fleet_loop *twice, int64_t *instructions, fleet_statistics *statistics) {
+static bool compile(value_count *count, const fleet_loop *several, uint32_t copies, int64_t *instructions,
+                    fleet_statistics *statistics) {
     char reason[256] = "";
     fleet_job job = *count->job;
-    uint32_t *words = fleet_loops_rewrite(&count->constants, &count->loops, twice, &job.word_count);
+    uint32_t *words = fleet_loops_rewrite(&count->constants, &count->loops, several, copies, &job.word_count);
     if (!words) {
-        count->problem = "a loop cannot be written twice";
+        count->problem = "a loop cannot be written several times";
         return false;
     }
     job.words = words;
@@ -92,17 +93,17 @@ static const fleet_loop *find_tiles(value_count *count) {
 
 static bool measure(value_count *count, fleet_statistics *statistics) {
     static fleet_statistics other;
-    if (!compile(count, NULL, &count->once, statistics)) {
+    if (!compile(count, NULL, 1, &count->once, statistics)) {
         return false;
     }
     for (uint32_t i = 0; i < count->loops.count; i++) {
         const fleet_loop *loop = &count->loops.loops[i];
-        int64_t twice;
+        int64_t twice, thrice;
         if (fleet_loop_stays(loop) && loop->copies != 0) {
-            if (!compile(count, loop, &twice, &other)) {
+            if (!compile(count, loop, 2, &twice, &other) || !compile(count, loop, 3, &thrice, &other)) {
                 return false;
             }
-            count->bodies[i] = twice - count->once;
+            count->bodies[i] = thrice - twice;
         }
     }
     return true;
