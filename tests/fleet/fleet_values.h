@@ -1,7 +1,7 @@
 /* Instructions for each cached value of the decode walk that the library chooses on a device.
  *
  * A driver tells the instructions of a kernel as they stand, but they run in loops. So for each loop the module is
- * compiled with that loop's body twice and three times: the difference is the body. (Not twice and once: Mesa 25.2
+ * compiled with that loop's body twice and three times: the difference is the body. (Not twice and once: Mesa 26.2
  * makes of Intel's loop over the values, 181 instructions as its assembly shows, 327 more when it stands twice, since
  * what is behind a condition of the first trip stands twice then.) Bodies times their trips, which the module's
  * constants tell, add up to what a lane executes for one tile; instructions that a branch skips count too. */
