@@ -109,26 +109,20 @@ uint share_word(uint i) {
     return GET(share_words[i]);
 }
 
-octavo_query_tile share_tile() {
-    return octavo_query_tile(share_word(4u), share_word(5u), share_word(6u), share_word(7u), share_word(8u));
-}
-
-octavo_sequence_record share_sequence() {
-    return octavo_sequence_record(share_word(12u), int(share_word(13u)), share_word(14u), share_word(15u), share_word(16u),
-                                  share_word(17u), share_word(18u), share_word(19u), share_word(20u), share_word(21u),
-                                  share_word(22u), share_word(23u));
+octavo_share share() {
+    return OCTAVO_SHARE_FROM(share_word);
 }
 
 // --- queries ----------------------------------------------------------------------------------------------------------
 
 uint query_word(uint of_row) {
-    const uint first = share_sequence().row_base + share_tile().row_first;
+    const uint first = share().sequence.row_base + share().tile.row_first;
     return push.query_offset + (head * push.query_rows + first + of_row) * push.query_row_words;
 }
 
 void start_rows() {
-    const octavo_sequence_record sequence = share_sequence();
-    const octavo_query_tile tile = share_tile();
+    const octavo_sequence_record sequence = share().sequence;
+    const octavo_query_tile tile = share().tile;
     [[dont_unroll]] for (uint r = lane; r < ROWS; r += LANES) {
         const bool exists = r < tile.row_count;
         const uint at = query_word(exists ? r : 0u);
@@ -148,7 +142,7 @@ void stage_query(uint first, const uint count, uint at, const uint stride) {
         const uint r = i / (count / 4u), c = i % (count / 4u);
         const uint word = query_word(r) + OCTAVO_ROW_HEADER_WORDS + first / 2u + 2u * c;
         half4 x = half4_of(0u, 0u);
-        if (r < share_tile().row_count) {
+        if (r < share().tile.row_count) {
             x = half4_of(scratch[word], scratch[word + 1u]);
         }
         PUT(halves[at + r * stride + c], x);
@@ -196,8 +190,8 @@ bool is_hidden(block_place place) {
     if (place.range.kind != OCTAVO_RUN_EDGE) {
         return false;
     }
-    const octavo_sequence_record sequence = share_sequence();
-    const octavo_query_tile tile = share_tile();
+    const octavo_sequence_record sequence = share().sequence;
+    const octavo_query_tile tile = share().tile;
     const int first = sequence.position + int(tile.row_first / push.group);
     const int last = sequence.position + int((tile.row_first + tile.row_count - 1u) / push.group);
     const bool after = (push.mask.flags & OCTAVO_WALK_CAUSAL) != 0u && int(token) > last;
@@ -305,9 +299,9 @@ void add_values() {
 // --- a share ------------------------------------------------------------------------------------------------------------
 
 void walk_share() {
-    const uint range_end = share_word(2u) + share_word(3u);
+    const uint range_end = share().range_first + share().range_count;
     block_place place;
-    place.range_index = share_word(2u);
+    place.range_index = share().range_first;
     place.step = 0u;
     place.range = load_range(place.range_index);
     bool is_block = place.range_index < range_end && settle(place, range_end);
@@ -348,7 +342,7 @@ void walk_share() {
             weigh_block(tokens);
         }
         place.step += 1u;
-        is_block = settle(place, share_word(2u) + share_word(3u));
+        is_block = settle(place, share().range_first + share().range_count);
         workgroup_barrier();
         if (PREFETCH && is_block) { // on their way during the products
             load_keys(place);
@@ -363,9 +357,9 @@ void walk_share() {
 
 // Partial rows: [partial][head][row].
 void write_partial() {
-    const uint partial_row = (share_word(1u) * push.head_count + head) * ROWS;
+    const uint partial_row = (share().partial * push.head_count + head) * ROWS;
     const float sum = lanes_sum(running_sum, ROW_LANES);
-    if (row_lane == 0u && weighs_row() && row < share_tile().row_count) {
+    if (row_lane == 0u && weighs_row() && row < share().tile.row_count) {
         scratch[push.sum_offset + 2u * (partial_row + row)] = floatBitsToUint(reference > LOWEST ? reference : UNSEEN);
         scratch[push.sum_offset + 2u * (partial_row + row) + 1u] = floatBitsToUint(sum);
     }
@@ -396,7 +390,7 @@ void main() {
     group_shares(gl_WorkGroupID.x, begin, end);
     [[dont_unroll]] for (uint n = begin; n < end; ++n) {
         [[dont_unroll]] for (uint i = lane; i < OCTAVO_SHARE_WORDS; i += LANES) {
-            PUT(share_words[i], lists[push.share_offset + n * OCTAVO_SHARE_WORDS + i]);
+            PUT(share_words[i], lists[share_at(n) + i]);
         }
         workgroup_barrier();
         start_rows();

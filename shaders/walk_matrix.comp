@@ -99,10 +99,12 @@ uint lane, head, team, g, t;
 
 #include "lib/rotation.glsl"
 #include "lib/share_list.glsl"
+
 octavo_share share() {
 #define SHARED_WORD(i) share_words[i]
     return OCTAVO_SHARE_FROM(SHARED_WORD);
 }
+
 #include "lib/row_places.glsl"
 #include "lib/row_registers.glsl"
 #include "lib/query_rows.glsl"
@@ -430,7 +432,7 @@ void walk_share() {
         load_keys(place.page, place.step % STEPS);
     }
     if (own_chunk < share().window_count) {
-        rows = place_window(share_window(share(), 0u), share().window_first + own_chunk, min(16u, share().window_count - own_chunk));
+        rows = place_window(share_window(share(), 0u), own_chunk);
     }
     load_query_rows(share().sequence, share().tile);
     start_rows();
@@ -442,11 +444,10 @@ void walk_share() {
     [[dont_unroll]] for (uint i = 0u; i < share().window_ranges; ++i) {
         const octavo_tile_range window = share_window(share(), i);
         [[dont_unroll]] for (uint first = own_chunk; first < window.count; first += 16u * TEAMS) {
-            const uint count = min(16u, window.count - first);
             if (i > 0u || first > own_chunk) {
-                rows = place_window(window, window.first + first, count);
+                rows = place_window(window, first);
             }
-            walk_window(rows, count);
+            walk_window(rows, chunk_tokens(window, first));
         }
     }
 }

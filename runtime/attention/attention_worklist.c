@@ -258,7 +258,7 @@ static void complete_shares(const octavo_worklist *list, uint32_t first_own, uin
     _Static_assert(sizeof(octavo_query_tile) == 4u * OCTAVO_QUERY_TILE_WORDS, "a query tile is 5 words");
     for (uint32_t i = 0; i < list->share_count; ++i) {
         uint32_t *at = words + list->share_offset + OCTAVO_SHARE_WORDS * i;
-        octavo_share share = {at[0], at[1], at[2], at[3], .page = 0u};
+        octavo_share share = {.tile_index = at[0], .partial = at[1], .range_first = at[2], .range_count = at[3]};
         memcpy(&share.tile, words + list->tile_offset + share.tile_index * OCTAVO_QUERY_TILE_WORDS, sizeof share.tile);
         memcpy(&share.sequence,
                words + list->sequence_offset + share.tile.sequence * (sizeof share.sequence / sizeof *words),

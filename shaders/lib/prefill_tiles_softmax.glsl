@@ -24,7 +24,7 @@ uint seen_quad(block_tokens tokens, uint quad) {
     if (tokens.kind == OCTAVO_RUN_EDGE) {
         const uint token = tokens.first + 4u * quad;
         const uint sees = row_empty ? sees_empty : mask_sees_four(push.mask, row_at, token);
-        const octavo_sequence_record sequence = share_sequence();
+        const octavo_sequence_record sequence = share().sequence;
         return sees & mask_below(int(sequence.packed_end), token) & ~mask_below(int(sequence.packed_begin), token);
     }
     uint seen = 0u;

@@ -6,7 +6,7 @@
 void place_window(octavo_tile_range window, uint first, uint count) {
     [[dont_unroll]] for (uint n = lane; n < BLOCK; n += LANES) {
         uint token;
-        PUT(window_words[n], window_word(share_sequence(), window, head, first + min(n, count - 1u), token));
+        PUT(window_words[n], window_word(share().sequence, window, head, first + min(n, count - 1u), token));
         PUT(window_tokens[n], token);
         PUT(key_scales[n], 1.0);
         PUT(value_scales[n], 1.0);

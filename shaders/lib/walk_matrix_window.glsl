@@ -10,11 +10,16 @@ struct window_rows {
     uint tokens[2], words[2];
 };
 
-// Of the tokens first .. first + count - 1 of a window.
-window_rows place_window(octavo_tile_range window, uint first, uint count) {
+// Tokens of the chunk that begins `first` tokens behind a window's begin.
+uint chunk_tokens(octavo_tile_range window, uint first) {
+    return min(16u, window.count - first);
+}
+
+window_rows place_window(octavo_tile_range window, uint first) {
     window_rows rows;
     UNROLL for (uint b = 0u; b < 2u; ++b) {
-        rows.words[b] = window_word(share().sequence, window, head, first + min(g + 8u * b, count - 1u), rows.tokens[b]);
+        const uint n = first + min(g + 8u * b, chunk_tokens(window, first) - 1u);
+        rows.words[b] = window_word(share().sequence, window, head, window.first + n, rows.tokens[b]);
     }
     return rows;
 }
