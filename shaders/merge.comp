@@ -28,6 +28,7 @@ const uint GROUP_LANES = LANES > VALUE_PAD ? VALUE_PAD : LANES;
 shared float group_rows[GROUPS * VALUE_PAD];
 shared float lane_values[LANES];
 uint lane, head;
+#define mix_barrier barrier
 #include "lib/rotation.glsl"
 #include "lib/share_list.glsl"
 #include "lib/row_places.glsl"
@@ -117,10 +118,11 @@ void main() {
         finish_sum(sequence, 0u);
     }
     if (VALUE_BITS < 16u) {
-        rotate_rows_back(VALUE_PAD, 1u, sequence.seed);
+        mix_rows(VALUE_PAD, 1u, 0u, lane, LANES);
     }
     barrier();
     for (uint channel = 2u * lane; channel < push.value_dim; channel += 2u * LANES) {
-        store_outputs(0u, channel, vec2(rows[channel], rows[channel + 1u]), channel + 1u < push.value_dim);
+        const vec2 x = VALUE_BITS < 16u ? rotated_back(VALUE_PAD, sequence.seed, 0u, channel) : vec2(rows[channel], rows[channel + 1u]);
+        store_outputs(0u, channel, x, channel + 1u < push.value_dim);
     }
 }

@@ -26,6 +26,7 @@ const uint LANES_PER_ROW = gl_WorkGroupSize.x / ROW_COUNT; // whole
 float row_mean; // of row lane / LANES_PER_ROW
 uint lane;
 
+#define mix_barrier barrier
 #include "lib/rotation.glsl"
 #include "lib/query_parts.glsl"
 
@@ -87,10 +88,10 @@ void transform_rows(uint first) {
         barrier();
     } else {
         for (uint i = lane; i < ROW_COUNT * ROW_CHANNELS; i += gl_WorkGroupSize.x) {
-            rows[i] = flip_sign(rows[i], push.seed, i % ROW_CHANNELS);
+            rows[i] *= signed_scale(ROW_CHANNELS, push.seed, i % ROW_CHANNELS);
         }
         barrier();
-        hartley_hadamard(ROW_CHANNELS, ROW_COUNT);
+        mix_rows(ROW_CHANNELS, ROW_COUNT, 0u, lane, gl_WorkGroupSize.x);
     }
 }
 

@@ -305,7 +305,20 @@ void walk_tile(uint page, uint token_first, bool edge, bool has_next, uint next_
 // --- a share ----------------------------------------------------------------------------------------------------------
 
 #ifdef OCTAVO_FUSED
+#define mix_barrier team_barrier
 #include "lib/rotation.glsl"
+
+// Where teams work on rows alone, each has some in a row.
+const uint TEAM_ROWS = (ROWS + TEAMS - 1u) / TEAMS;
+
+uint team_rows_first() {
+    return min(team * TEAM_ROWS, ROWS);
+}
+
+uint team_rows_end() {
+    return min((team + 1u) * TEAM_ROWS, ROWS);
+}
+
 #include "lib/row_places.glsl"
 #include "lib/finish_rows.glsl"
 #include "lib/walk_query.glsl"

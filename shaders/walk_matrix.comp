@@ -97,7 +97,7 @@ shared uint share_words[OCTAVO_SHARE_WORDS]; // of the share at hand: registers 
 
 uint lane, head, team, g, t;
 
-#include "lib/rotation.glsl"
+#include "lib/rotation_parts.glsl"
 #include "lib/share_list.glsl"
 
 octavo_share share() {

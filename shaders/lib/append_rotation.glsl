@@ -11,13 +11,8 @@ shared float signs[CHANNELS]; // of each channel, times the scale of the Hadamar
 
 // Barriers inside.
 void find_signs(uint seed) {
-    const uint hadamard = hadamard_size(CHANNELS);
-    const float scale = hadamard == 256u   ? OCTAVO_HADAMARD_SCALE_8
-                        : hadamard == 128u ? OCTAVO_HADAMARD_SCALE_7
-                        : hadamard == 64u  ? OCTAVO_HADAMARD_SCALE_6
-                                           : OCTAVO_HADAMARD_SCALE_5;
     for (uint channel = lane; channel < CHANNELS; channel += LANES) {
-        signs[channel] = flip_sign(scale, seed, channel);
+        signs[channel] = signed_scale(CHANNELS, seed, channel);
     }
     barrier();
 }

@@ -1,6 +1,6 @@
 // The last workgroup that brings a partial result of a query tile takes them all: nobody waits for another. Includer
-// defines ROWS, VALUE_PAD, uint lane, uint head, shared float rows[], row_max[], row_sum[], shared uint shared_arrivals,
-// and the buffer uint scratch[], coherent across workgroups.
+// defines ROWS, VALUE_PAD, uint lane, uint head, shared uint shared_arrivals, and the buffer uint scratch[], coherent across
+// workgroups.
 #ifndef OCTAVO_ARRIVALS_GLSL
 #define OCTAVO_ARRIVALS_GLSL
 
@@ -28,16 +28,6 @@ void leave_sum(uint partial, uint row, float largest, float sum) {
     const uint at = push.sum_offset + 2u * partial_row(partial, row);
     scratch[at] = floatBitsToUint(largest);
     scratch[at + 1u] = floatBitsToUint(sum);
-}
-
-// This workgroup's partial result, of rows[], row_max[] and row_sum[].
-void leave_rows(octavo_query_tile tile, uint partial) {
-    [[dont_unroll]] for (uint i = lane; i < tile.row_count * VALUE_PAD; i += gl_WorkGroupSize.x) {
-        leave_output(partial, 0u, i, rows[i]);
-    }
-    for (uint r = lane; r < tile.row_count; r += gl_WorkGroupSize.x) {
-        leave_sum(partial, r, row_max[r], row_sum[r]);
-    }
 }
 
 // This workgroup has left its partial result: true in the workgroup that left the last one of the tile.

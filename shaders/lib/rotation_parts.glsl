@@ -7,6 +7,14 @@ uint hadamard_size(const uint channels) {
     return channels % 256u == 0u ? 256u : channels % 128u == 0u ? 128u : channels % 64u == 0u ? 64u : 32u;
 }
 
+float hadamard_scale(const uint channels) {
+    const uint hadamard = hadamard_size(channels);
+    return hadamard == 256u   ? OCTAVO_HADAMARD_SCALE_8
+           : hadamard == 128u ? OCTAVO_HADAMARD_SCALE_7
+           : hadamard == 64u  ? OCTAVO_HADAMARD_SCALE_6
+                              : OCTAVO_HADAMARD_SCALE_5;
+}
+
 const float HARTLEY_3[9] = float[9](OCTAVO_HARTLEY_3);
 const float HARTLEY_5[25] = float[25](OCTAVO_HARTLEY_5);
 const float HARTLEY_7[49] = float[49](OCTAVO_HARTLEY_7);
@@ -18,6 +26,11 @@ float flip_sign(float x, uint seed, uint i) {
     h ^= h >> 13;
     h *= OCTAVO_SIGN_MULTIPLIER_2;
     return uintBitsToFloat(floatBitsToUint(x) ^ (h & 0x80000000u));
+}
+
+// Sign of channel i, times the scale of the Hadamard matrix.
+float signed_scale(const uint channels, uint seed, uint i) {
+    return flip_sign(hadamard_scale(channels), seed, i);
 }
 
 float hartley_entry(const uint size, uint i, uint j) {

@@ -1,6 +1,5 @@
 // Four rows in the registers of a subgroup of 32 lanes, eight lanes each: lane c of a row (row_lane) has the channels
-// 16 k + 2 c and the next as x[2 k], x[2 k + 1]. R = (C_m x H_2^k) diag(signs) as in rotation.glsl, but not in its order of
-// operations: for queries and outputs, which need no agreement to the bit.
+// 16 k + 2 c and the next as x[2 k], x[2 k + 1]. R = (C_m x H_2^k) diag(signs) of queries and outputs, as in rotation.glsl.
 #ifndef OCTAVO_ROW_PAIRS_GLSL
 #define OCTAVO_ROW_PAIRS_GLSL
 

@@ -1,5 +1,5 @@
-// One row in the registers of a subgroup of 32 lanes: lane l has the channels l, l + 32, .. R = (C_m x H_2^k) diag(signs) as
-// in rotation.glsl, but not in its order of operations: for queries and outputs, which need no agreement to the bit.
+// One row in the registers of a subgroup of 32 lanes: lane l has the channels l, l + 32, .. R = (C_m x H_2^k) diag(signs) of
+// queries and outputs, as in rotation.glsl.
 #ifndef OCTAVO_ROW_REGISTERS_GLSL
 #define OCTAVO_ROW_REGISTERS_GLSL
 
@@ -14,7 +14,7 @@ void flip_registers(const uint channels, uint seed, inout float x[ROW_REGISTERS_
 // C_m x H
 void mix_registers(const uint channels, inout float x[ROW_REGISTERS_MAX]) {
     const uint hadamard = hadamard_size(channels), hartley = channels / hadamard, block = hadamard / 32u;
-    const float scale = 1.0 / sqrt(float(hadamard));
+    const float scale = hadamard_scale(channels);
     UNROLL for (uint distance = 1u; distance < 32u; distance *= 2u) {
         const float side = (lane_in_subgroup() & distance) == 0u ? 1.0 : -1.0;
         UNROLL for (uint k = 0u; k < channels / 32u; ++k) {

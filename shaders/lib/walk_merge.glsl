@@ -3,19 +3,35 @@
 #define OCTAVO_WALK_MERGE_GLSL
 #include "arrivals.glsl"
 #include "merge_unit.glsl"
-#include "team_sums.glsl"
 
-// The teams' results into the first one's place in rows[] and row_max[], row_sum[].
-void merge_teams() {
-    merge_team_sums();
-    if (TEAMS > 1u) {
-        [[dont_unroll]] for (uint i = lane; i < ROWS * VALUE_PAD; i += GROUP_LANES) {
-            float x = 0.0;
-            [[dont_unroll]] for (uint k = 0u; k < TEAMS; ++k) {
-                x += rows[k * ROWS * VALUE_PAD + i] * team_max[k * ROWS + i / VALUE_PAD];
-            }
-            rows[i] = x;
+// What this workgroup found in its share, all its teams: left as a partial result, or the only one, into rows[], row_max[]
+// and row_sum[].
+void merge_teams(bool leaves, uint partial) {
+    [[dont_unroll]] for (uint i = lane; i < ROWS * VALUE_PAD; i += GROUP_LANES) {
+        const uint r = i / VALUE_PAD, channel = i % VALUE_PAD;
+        float largest = UNSEEN, sum = 0.0, x = 0.0;
+        [[dont_unroll]] for (uint k = 0u; k < TEAMS; ++k) {
+            largest = max(largest, team_max[k * ROWS + r]);
         }
+        [[dont_unroll]] for (uint k = 0u; k < TEAMS; ++k) {
+            const float factor = exp2(team_max[k * ROWS + r] - largest);
+            sum += team_sum[k * ROWS + r] * factor;
+            x += rows[k * ROWS * VALUE_PAD + i] * factor;
+        }
+        if (!leaves) {
+            rows[i] = x;
+            if (channel == 0u) {
+                row_max[r] = largest;
+                row_sum[r] = sum;
+            }
+        } else if (r < tile.row_count) {
+            leave_output(partial, r, channel, x);
+            if (channel == 0u) {
+                leave_sum(partial, r, largest, sum);
+            }
+        }
+    }
+    if (!leaves) {
         barrier();
     }
 }
@@ -68,24 +84,23 @@ void finish_tile() {
         finish_sum(sequence, r);
     }
     if (VALUE_BITS < 16u) {
-        rotate_rows_back(VALUE_PAD, ROWS, sequence.seed);
+        mix_rows(VALUE_PAD, team_rows_end() - team_rows_first(), team_rows_first() * VALUE_PAD, team_lane, LANES);
     }
     barrier();
     const uint pairs = (push.value_dim + 1u) / 2u;
     [[dont_unroll]] for (uint i = lane; i < tile.row_count * pairs; i += GROUP_LANES) {
-        const uint r = i / pairs, channel = 2u * (i % pairs), at = r * VALUE_PAD + channel;
-        store_outputs(r, channel, vec2(rows[at], rows[at + 1u]), channel + 1u < push.value_dim);
+        const uint r = i / pairs, channel = 2u * (i % pairs), first = r * VALUE_PAD;
+        const vec2 x = VALUE_BITS < 16u ? rotated_back(VALUE_PAD, sequence.seed, first, channel)
+                                        : vec2(rows[first + channel], rows[first + channel + 1u]);
+        store_outputs(r, channel, x, channel + 1u < push.value_dim);
     }
 }
 
-// What this workgroup found in its share, all its teams.
 void finish_share(uint partial, uint tile_index) {
-    merge_teams();
-    if (tile.partial_count > 1u) {
-        leave_rows(tile, partial);
-    }
-    if (tile.partial_count == 1u || arrive(tile, tile_index)) {
-        if (tile.partial_count > 1u) {
+    const bool is_part = tile.partial_count > 1u;
+    merge_teams(is_part, partial);
+    if (!is_part || arrive(tile, tile_index)) {
+        if (is_part) {
             merge_partials();
         }
         finish_tile();

@@ -29,6 +29,13 @@ void read_query() {
     }
 }
 
+// What a lane read it also multiplies.
+void flip_query() {
+    [[dont_unroll]] for (uint i = lane; i < ROWS * KEY_PAD; i += GROUP_LANES) {
+        rows[i] *= signed_scale(KEY_PAD, sequence.seed, i % KEY_PAD);
+    }
+}
+
 // q . mean of each row: what it adds to the logits, without their scale. shared_logits has room for a part of each four
 // channels.
 void add_means() {
@@ -71,13 +78,22 @@ void transform_query() {
     }
 }
 
+// Of the quads of channels of this team's rows, by its lanes in turn.
+uint team_quads_first() {
+    return team_rows_first() * (KEY_PAD / 4u) + team_lane;
+}
+
+uint team_quads_end() {
+    return team_rows_end() * (KEY_PAD / 4u);
+}
+
 vec4 query_quad(uint i) {
     return vec4(rows[4u * i], rows[4u * i + 1u], rows[4u * i + 2u], rows[4u * i + 3u]);
 }
 
-// The largest magnitude of each row into row_largest[]; a barrier follows.
+// The largest magnitude of each row of this team into row_largest[]; a barrier of the team follows.
 void find_largest() {
-    [[dont_unroll]] for (uint i = lane; i < ROWS * KEY_PAD / 4u; i += GROUP_LANES) {
+    [[dont_unroll]] for (uint i = team_quads_first(); i < team_quads_end(); i += LANES) {
         // bits of magnitudes are in their order; those of Inf and NaN come last
         const uvec4 x = floatBitsToUint(query_quad(i)) & 0x7fffffffu;
         atomicMax(row_largest[i / (KEY_PAD / 4u)], max(max(x.x, x.y), max(x.z, x.w)));
@@ -87,8 +103,8 @@ void find_largest() {
 #ifdef OCTAVO_HALF
 void store_query_half() {
     find_largest();
-    barrier();
-    [[dont_unroll]] for (uint i = lane; i < ROWS * KEY_PAD / 4u; i += GROUP_LANES) {
+    team_barrier();
+    [[dont_unroll]] for (uint i = team_quads_first(); i < team_quads_end(); i += LANES) {
         const uint row = i / (KEY_PAD / 4u);
         const float largest = uintBitsToFloat(row_largest[row]);
         const bool finite = row_largest[row] < 0x7f800000u;
@@ -96,7 +112,7 @@ void store_query_half() {
         shared_query[i >> 1][2u * (i & 1u)] = words.x;
         shared_query[i >> 1][2u * (i & 1u) + 1u] = words.y;
     }
-    for (uint row = lane; row < ROWS; row += GROUP_LANES) {
+    for (uint row = team_rows_first() + team_lane; row < team_rows_end(); row += LANES) {
         const bool finite = row_largest[row] < 0x7f800000u;
         shared_row_scale[row] = finite ? push.scale * uintBitsToFloat(row_largest[row]) : NOT_A_NUMBER;
         shared_row_mean[row] *= push.scale;
@@ -107,8 +123,8 @@ void store_query_half() {
 #ifdef OCTAVO_INT_DOT
 void store_query_int() {
     find_largest();
-    barrier();
-    [[dont_unroll]] for (uint i = lane; i < ROWS * KEY_PAD / 4u; i += GROUP_LANES) {
+    team_barrier();
+    [[dont_unroll]] for (uint i = team_quads_first(); i < team_quads_end(); i += LANES) {
         const uint row = i / (KEY_PAD / 4u), at = row * QUERY_WORDS + i % (KEY_PAD / 4u), low_at = at + KEY_PAD / 4u;
         const float largest = uintBitsToFloat(row_largest[row]);
         const bool finite = row_largest[row] < 0x7f800000u;
@@ -120,7 +136,7 @@ void store_query_int() {
             shared_query[low_at >> 2][low_at & 3u] = low_word;
         }
     }
-    for (uint row = lane; row < ROWS; row += GROUP_LANES) {
+    for (uint row = team_rows_first() + team_lane; row < team_rows_end(); row += LANES) {
         const bool finite = row_largest[row] < 0x7f800000u;
         shared_row_scale[row] = finite ? query_row_scale(push.scale, uintBitsToFloat(row_largest[row])) : NOT_A_NUMBER;
         shared_row_mean[row] *= push.scale;
@@ -129,28 +145,33 @@ void store_query_int() {
 #endif
 
 void store_query_float() {
-    [[dont_unroll]] for (uint i = lane; i < ROWS * KEY_PAD / 4u; i += GROUP_LANES) {
+    [[dont_unroll]] for (uint i = team_quads_first(); i < team_quads_end(); i += LANES) {
         shared_query[i] = floatBitsToUint(query_quad(i));
     }
-    for (uint row = lane; row < ROWS; row += GROUP_LANES) {
+    for (uint row = team_rows_first() + team_lane; row < team_rows_end(); row += LANES) {
         shared_row_scale[row] = push.scale;
         shared_row_mean[row] *= push.scale;
     }
 }
 
-// rows[] is free when it returns.
+// The whole workgroup reads the rows; then teams work on rows alone. rows[] is free when it returns.
 void load_query() {
     place_rows(sequence, tile, 0u, ROWS);
     barrier();
     read_query();
-    barrier();
     if ((sequence.record_flags & OCTAVO_ROTATE_HAS_MEAN) != 0u) {
+        barrier();
         add_means();
     }
     if ((sequence.record_flags & OCTAVO_ROTATE_HAS_TRANSFORM) != 0u) {
+        barrier();
         transform_query();
     } else if ((sequence.record_flags & OCTAVO_ROTATE_RAW) == 0u) {
-        rotate_rows(KEY_PAD, ROWS, sequence.seed);
+        flip_query();
+        barrier();
+        mix_rows(KEY_PAD, team_rows_end() - team_rows_first(), team_rows_first() * KEY_PAD, team_lane, LANES);
+    } else {
+        barrier();
     }
 #ifdef OCTAVO_INT_DOT
     if (INT_KEYS) {

@@ -38,25 +38,37 @@ vec2 query_pair(uint row, uint w) {
     return uintBitsToFloat((at & 2u) == 0u ? shared_query[at >> 2].xy : shared_query[at >> 2].zw);
 }
 
-// Adds the weighted values of `count` window tokens of one channel of this lane.
-void add_channel_window(uint count, uint row_count, uint i) {
-    const uint channel = team_lane + LANES * i;
-    float sums[ROWS];
-    [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-        sums[r] = 0.0;
+// Adds the weighted values of `count` window tokens of channels first .. first + BATCH - 1 of this lane.
+void add_channels_window(uint count, uint row_count, uint first) {
+    float sums[ROWS * BATCH]; // [row][channel]
+    [[unroll]] for (uint i = 0u; i < ROWS * BATCH; ++i) {
+        sums[i] = 0.0;
     }
-    for (uint n = 0u; n < count; ++n) {
-        const vec2 pair = unpackHalf2x16(pool[shared_window_words[n] + WINDOW_KEY_WORDS + (channel >> 1)]);
-        const float value = (channel & 1u) == 0u ? pair.x : pair.y;
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            const float p = r < row_count ? get_window(r, n) : 0.0;
-            sums[r] += p > 0.0 ? p * value : 0.0; // an unseen row may hold NaN
+    [[dont_unroll]] for (uint n = 0u; n < count; n += 4u) {
+        uint words[4u * BATCH]; // loads first, so that they overlap
+        [[unroll]] for (uint j = 0u; j < 4u * BATCH; ++j) {
+            const uint channel = min(team_lane + LANES * (first + j % BATCH), VALUE_PAD - 1u);
+            words[j] = pool[shared_window_words[min(n + j / BATCH, count - 1u)] + WINDOW_KEY_WORDS + (channel >> 1)];
+        }
+        [[unroll]] for (uint j = 0u; j < 4u * BATCH; ++j) {
+            const vec2 pair = unpackHalf2x16(words[j]);
+            const float value = ((team_lane + LANES * (first + j % BATCH)) & 1u) == 0u ? pair.x : pair.y;
+            [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+                const float p = r < row_count && n + j / BATCH < count ? get_window(r, n + j / BATCH) : 0.0;
+                sums[r * BATCH + j % BATCH] += p > 0.0 ? p * value : 0.0; // an unseen row may hold NaN
+            }
         }
     }
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-        update_result(i, r, shared_correction[team_row(r)], sums[r]);
+        [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+            if (has_channel(first + i)) {
+                update_result(first + i, r, shared_correction[team_row(r)], sums[r * BATCH + i]);
+            }
+        }
     }
 }
+
+const uint WINDOW_LOADS = LANE_ROWS <= 2u ? 8u : 4u; // of keys, at once
 
 // Partial dots of `count` tokens with the rows of this lane group: slot part * width + n holds the words part, part +
 // parts, .. of token n; width is the power of two from count on, and the 32 slots are all used.
@@ -75,10 +87,17 @@ void score_window(octavo_tile_range range, uint first, uint count, uint width) {
                 shared_window_words[n] = at;
                 shared_window_tokens[n] = token;
             }
-            for (uint w = slot / width; w < WINDOW_KEY_WORDS; w += parts) {
-                const vec2 key = unpackHalf2x16(pool[at + w]);
-                [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-                    sums[k] += dot(key, query_pair(row_of(k), w));
+            [[dont_unroll]] for (uint w = slot / width; w < WINDOW_KEY_WORDS; w += parts * WINDOW_LOADS) {
+                uint words[WINDOW_LOADS];
+                [[unroll]] for (uint j = 0u; j < WINDOW_LOADS; ++j) {
+                    words[j] = pool[at + min(w + parts * j, WINDOW_KEY_WORDS - 1u)];
+                }
+                [[unroll]] for (uint j = 0u; j < WINDOW_LOADS; ++j) {
+                    if (w + parts * j < WINDOW_KEY_WORDS) {
+                        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+                            sums[k] += dot(unpackHalf2x16(words[j]), query_pair(row_of(k), w + parts * j));
+                        }
+                    }
                 }
             }
         }
@@ -137,10 +156,8 @@ void walk_window(octavo_tile_range range, uint row_count) {
             update_sum(k, 1.0, sum);
         }
         team_barrier();
-        [[dont_unroll]] for (uint i = 0u; i < LANE_CHANNELS; ++i) {
-            if (has_channel(i)) {
-                add_channel_window(count, row_count, i);
-            }
+        [[dont_unroll]] for (uint i = 0u; i < LANE_CHANNELS; i += BATCH) {
+            add_channels_window(count, row_count, i);
         }
         parity ^= 1u;
     }
