@@ -55,6 +55,7 @@ const uint TEAMS = 1u;
 
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_words { uint pool[]; };
 layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_parts { uvec4 pool4[]; };
+layout(set = 0, binding = OCTAVO_WALK_POOL, std430) readonly buffer pool_pairs { uvec2 pool2[]; };
 layout(set = 0, binding = OCTAVO_WALK_LISTS, std430) readonly buffer list_words { uint lists[]; };
 layout(set = 0, binding = OCTAVO_WALK_SCRATCH, std430) ACROSS_WORKGROUPS buffer scratch_words { uint scratch[]; };
 #ifdef OCTAVO_FUSED

@@ -30,6 +30,10 @@ static const tuning_row intel = {8u, 4u, 4u, 1u, 16u, 16u, 131072u, 32u, UINT64_
 static const tuning_row software = {32u, 1u, 4u, 2u, 4u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26, 32u, 32u};
 static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(1) << 29, 128u, 32u};
 
+/* Tokens that a lane unpacks at once in f16, which takes more instructions than dots do: the code of four does not fit
+ * an instruction cache (H200, us of two and four: 65536 tokens, one query head 34.8, 39.6, four 65.7, 84.3). */
+#define HALF_TOKENS_MAX 2u
+
 /* Int8 parts of a query value: two, 15 bits. One, 8 bits, takes 4 % off the time of one query head for each KV head and
  * 12 to 15 % off that of two to eight (H200, 1048576 tokens, 3 bits), and its error grows with the logits where that of
  * two falls: of d 128 and N(0, 1) data, beside the codec's own 0.21 to 0.6,
@@ -249,7 +253,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->subgroup_size = variant->one_subgroup ? team_lanes : 0u;
     tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
     tuning->query_half = octavo_kernel_half_query(variant, layout);
-    tuning->tokens = row->tokens;
+    tuning->tokens = tuning->query_half && row->tokens > HALF_TOKENS_MAX ? HALF_TOKENS_MAX : row->tokens;
     uint32_t rows_min = team_lanes > 32u ? team_lanes / 32u : 1u;
     uint32_t wanted = shape->phase == OCTAVO_PHASE_PREFILL ? row->rows_max : power_of_two_at_least(shape->group);
     tuning->rows = wanted < row->rows_max ? wanted : row->rows_max;

@@ -6,8 +6,8 @@ uint load_word(uint tile, const uint rows, uint row, uint w) {
     return pool[tile + tile_word(rows, row, w)];
 }
 
-#ifdef OCTAVO_INT_DOT
-const uint CHUNK_GROUPS = KEY_PAD < 128u ? KEY_PAD / 32u : 4u; // groups of 32 channels whose codes are in registers at once
+#ifdef OCTAVO_GROUP_SCALES
+const uint CHUNK_GROUPS = KEY_PAD < 128u ? KEY_PAD / 32u : 4u; // groups of 32 channels whose words are in registers at once
 const uint CHUNK_WORDS = CHUNK_GROUPS * KEY_BITS;
 const uint CHUNKS = (KEY_PAD / 32u + CHUNK_GROUPS - 1u) / CHUNK_GROUPS;
 
@@ -16,15 +16,15 @@ uint key_words[CHUNK_WORDS * TOKENS]; // [word][token]
 // Words first_word .. + CHUNK_WORDS of TOKENS neighbour tokens; those at or beyond the row's end are 0.
 void load_key_words(uint tile, uint token, uint first_word) {
     [[unroll]] for (uint n = 0u; n < CHUNK_WORDS; ++n) {
-        const uint w = first_word + n;
+        const uint w = first_word + n, at = tile + tile_word(OCTAVO_TILE_TOKENS, token, w);
         uvec4 words = uvec4(0u);
         if (KEY_ROW_WORDS % CHUNK_WORDS == 0u || w < KEY_ROW_WORDS) {
             if (TOKENS == 4u) {
-                words = pool4[(tile + tile_word(OCTAVO_TILE_TOKENS, token, w)) >> 2];
+                words = pool4[at >> 2];
+            } else if (TOKENS == 2u) {
+                words.xy = pool2[at >> 1];
             } else {
-                [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-                    words[t & 3u] = load_word(tile, OCTAVO_TILE_TOKENS, token + t, w);
-                }
+                words.x = pool[at];
             }
         }
         [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
@@ -36,7 +36,9 @@ void load_key_words(uint tile, uint token, uint first_word) {
 uint key_word(const uint w, const uint t) {
     return key_words[w * TOKENS + t];
 }
+#endif
 
+#ifdef OCTAVO_INT_DOT
 uint key_codes[TOKENS * CHUNK_GROUPS * 8u]; // [token][group][word of codes]
 
 // Of what load_key_words left; of a group beyond the last: 0.
@@ -136,22 +138,29 @@ void score_half(uint tile, uint quad, uint first) {
     [[unroll]] for (uint n = 0u; n < LANE_ROWS * TOKENS; ++n) {
         sums[n] = 0.0;
     }
-    [[dont_unroll]] for (uint g = 0u; g < KEY_PAD / 32u; ++g) {
-        half_eight levels[TOKENS * 4u]; // [token][eight channels]
-        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-            uint words[4];
-            [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                words[n] = n < KEY_BITS ? load_word(tile, OCTAVO_TILE_TOKENS, 4u * quad + first + t, g * KEY_BITS + n) : 0u;
+    [[dont_unroll]] for (uint chunk = 0u; chunk < CHUNKS; ++chunk) {
+        load_key_words(tile, 4u * quad + first, chunk * CHUNK_WORDS);
+        [[unroll]] for (uint i = 0u; i < CHUNK_GROUPS; ++i) {
+            const uint g = chunk * CHUNK_GROUPS + i;
+            if (KEY_PAD / 32u % CHUNK_GROUPS != 0u && g >= KEY_PAD / 32u) {
+                continue;
             }
-            [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-                levels[t * 4u + i] = eight_levels(KEY_BITS, i, words);
+            half_eight levels[TOKENS * 4u]; // [token][eight channels]
+            [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+                uint words[4];
+                [[unroll]] for (uint n = 0u; n < 4u; ++n) {
+                    words[n] = n < KEY_BITS ? key_word(i * KEY_BITS + n, t) : 0u;
+                }
+                [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                    levels[t * 4u + j] = eight_levels(KEY_BITS, j, words);
+                }
             }
-        }
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-                const half_eight q = unpack_eight(shared_query[row_of(k) * QUERY_WORDS / 4u + g * 4u + i]);
-                [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
-                    sums[k * TOKENS + t] += sum_of_pair(add_products(levels[t * 4u + i], q, f16vec2(0.0)));
+            [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+                [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                    const half_eight q = unpack_eight(shared_query[row_of(k) * QUERY_WORDS / 4u + g * 4u + j]);
+                    [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+                        sums[k * TOKENS + t] += sum_of_pair(add_products(levels[t * 4u + j], q, f16vec2(0.0)));
+                    }
                 }
             }
         }

@@ -4,7 +4,7 @@
 
 const uint BATCH = TOKENS < LANE_CHANNELS ? TOKENS : LANE_CHANNELS; // channels whose codes are in registers at once
 
-#ifdef OCTAVO_INT_DOT
+#ifdef OCTAVO_GROUP_SCALES
 uint value_words[BATCH * VALUE_ROW_WORDS];
 
 void load_values(uint tile, uint first) {
@@ -20,6 +20,9 @@ uint value_word(const uint i, const uint w) {
     return value_words[i * VALUE_ROW_WORDS + w];
 }
 
+#endif
+
+#ifdef OCTAVO_INT_DOT
 uint value_codes[BATCH * 32u]; // [channel][group][word of codes]
 const uint VALUE_ROWS = ROWS <= 2u ? ROWS : 1u; // rows whose sums are in registers at once
 
@@ -76,19 +79,18 @@ void add_values_int(uint first) {
 #endif
 
 #ifdef OCTAVO_HALF
-// Channels first .. first + BATCH - 1 of this lane.
-void add_values_half(uint tile, uint first) {
+// Channels first .. first + BATCH - 1 of this lane, whose words are loaded.
+void add_values_half(uint first) {
     float sums[ROWS * BATCH]; // [row][channel]
     [[unroll]] for (uint n = 0u; n < ROWS * BATCH; ++n) {
         sums[n] = 0.0;
     }
-    [[dont_unroll]] for (uint g = 0u; g < 4u; ++g) {
+    [[unroll]] for (uint g = 0u; g < 4u; ++g) {
         half_eight levels[BATCH * 4u]; // [channel][eight tokens]
         [[unroll]] for (uint b = 0u; b < BATCH; ++b) {
-            const uint channel = min(team_lane + LANES * (first + b), VALUE_PAD - 1u);
             uint words[4];
             [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                words[n] = n < VALUE_BITS ? load_word(tile, VALUE_PAD, channel, g * VALUE_BITS + n) : 0u;
+                words[n] = n < VALUE_BITS ? value_word(b, g * VALUE_BITS + n) : 0u;
             }
             [[unroll]] for (uint i = 0u; i < 4u; ++i) {
                 levels[b * 4u + i] = eight_levels(VALUE_BITS, i, words);
@@ -153,29 +155,25 @@ void add_channel_float(uint tile, uint i) {
 
 // What add_values wants first from memory.
 void load_first_values(uint tile) {
-#ifdef OCTAVO_INT_DOT
-    if (INT_VALUES) {
+#ifdef OCTAVO_GROUP_SCALES
+    if (VALUE_BITS < 16u) {
         load_values(tile, 0u);
     }
 #endif
 }
 
 void add_values(uint tile) {
-#ifdef OCTAVO_INT_DOT
-    if (INT_VALUES) {
+#ifdef OCTAVO_GROUP_SCALES
+    if (VALUE_BITS < 16u) {
         [[dont_unroll]] for (uint first = 0u; first < LANE_CHANNELS; first += BATCH) {
             if (first > 0u) {
                 load_values(tile, first);
             }
+#ifdef OCTAVO_INT_DOT
             add_values_int(first);
-        }
-        return;
-    }
+#else
+            add_values_half(first);
 #endif
-#ifdef OCTAVO_HALF
-    if (HALF_VALUES) {
-        [[dont_unroll]] for (uint first = 0u; first < LANE_CHANNELS; first += BATCH) {
-            add_values_half(tile, first);
         }
         return;
     }
