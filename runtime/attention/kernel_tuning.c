@@ -12,8 +12,8 @@ typedef struct tuning_row {
     uint32_t teams; /* of a fused walk of subgroups, at most: they share the query and merge before memory does */
     uint32_t rows_max;
     uint32_t tokens; /* each is 32 registers of codes */
-    /* At once, at most, with up to two rows and with more, which take more registers; fewer where their shared memory
-     * does not fit shared_per_core. */
+    /* At once, at most, with up to two rows of up to 3 bits, and with more, which take more registers; fewer where
+     * their shared memory does not fit shared_per_core. */
     uint32_t teams_per_core, wide_teams_per_core;
     uint32_t shared_per_core; /* bytes */
     uint32_t cores;           /* where the driver does not tell */
@@ -147,8 +147,14 @@ static bool step_down(octavo_kernel_tuning *tuning, uint32_t rows_min) {
     return true;
 }
 
-static uint32_t resident_workgroups(const tuning_row *row, const octavo_kernel_tuning *tuning) {
-    uint32_t teams = tuning->rows <= 2u ? row->teams_per_core : row->wide_teams_per_core;
+/* The words of a token and of a channel are in registers with up to two rows: of more than 3 bits they are as many as
+ * more rows take (H200, one query head, 4 bits, us as with up to 3 bits and now: 65536 tokens 35.5, 28.6,
+ * 262144 91.5, 78.6). */
+static uint32_t resident_workgroups(const tuning_row *row, const octavo_packed_layout *layout,
+                                    const octavo_kernel_tuning *tuning) {
+    uint32_t code_bits =
+        (layout->key_bits < 16u ? layout->key_bits : 0u) + (layout->value_bits < 16u ? layout->value_bits : 0u);
+    uint32_t teams = tuning->rows <= 2u && code_bits <= 6u ? row->teams_per_core : row->wide_teams_per_core;
     if (tuning->tokens == 0u) teams /= 2u; /* workgroups of prefill.comp */
     uint32_t fit = row->shared_per_core / (tuning->shared_bytes + 1024u), most = teams / tuning->teams;
     if (fit > most) fit = most;
@@ -157,12 +163,12 @@ static uint32_t resident_workgroups(const tuning_row *row, const octavo_kernel_t
 
 /* What fills the device, with the lanes and shared memory of *tuning. */
 static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
-                                   const octavo_kernel_tuning *tuning) {
+                                   const octavo_packed_layout *layout, const octavo_kernel_tuning *tuning) {
     if (variant->source == OCTAVO_KERNEL_PREFILL_TILES) return octavo_tile_workgroups(snapshot, tuning);
     const tuning_row *row = row_of(snapshot);
     uint32_t cores = core_count(snapshot);
     if (octavo_kernel_has_one_dispatch(variant)) return octavo_matrix_workgroups(cores, tuning);
-    return cores * resident_workgroups(row, tuning);
+    return cores * resident_workgroups(row, layout, tuning);
 }
 
 /* In one dispatch, with as many teams as fit the limits, or with rotate and merge around the walk. */
@@ -227,7 +233,7 @@ static bool tune_blocked(const octavo_device_snapshot *snapshot, const octavo_ke
     tuning->rows >>= rung;
     tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
     if (tuning->shared_bytes > snapshot->max_compute_shared_memory_size) return false;
-    tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
+    tuning->workgroups = filling_workgroups(snapshot, variant, layout, tuning);
     tuning->slice_work = row->slice_work;
     tuning->one_share = snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
     if (tuning->one_share) tuning->tiles_max = SOFTWARE_BLOCKED_TILES_MAX;
@@ -272,7 +278,7 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
         if (!step_down(tuning, rows_min)) return false;
     }
     set_form(snapshot, variant, layout, team_lanes, tuning->fused, tuning);
-    tuning->workgroups = filling_workgroups(snapshot, variant, tuning);
+    tuning->workgroups = filling_workgroups(snapshot, variant, layout, tuning);
     tuning->slice_work = row->slice_work;
     tuning->one_share = snapshot->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
     if (tuning->one_share) tuning->tiles_max = SOFTWARE_TILES_MAX;
@@ -389,7 +395,7 @@ const char *octavo_kernel_override(const octavo_device_snapshot *snapshot, const
     changed.shared_bytes = walk_shared_bytes(variant, shape->layout, &changed);
     if (changed.shared_bytes > snapshot->max_compute_shared_memory_size)
         return "it takes more shared memory than a workgroup has on this device";
-    changed.workgroups = filling_workgroups(snapshot, variant, &changed);
+    changed.workgroups = filling_workgroups(snapshot, variant, shape->layout, &changed);
     if (row->workgroups > WORKGROUPS_MAX) return "workgroups: more than 1048576";
     if (row->workgroups != 0u) changed.workgroups = row->workgroups;
     if (row->slice_work != 0u) changed.slice_work = row->slice_work;

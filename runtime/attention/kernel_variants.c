@@ -116,23 +116,20 @@ static bool prefers_half(const octavo_device_snapshot *snapshot, const octavo_ke
 
 /* Where one row of queries, or two short ones, read one long list of codes, integer dots read them faster than
  * fragments are made of them: matrices multiply eight rows for the one (H200, 3 bits, 8 KV heads of one query head, us
- * of matrix and int8_subgroup: 16384 tokens 14.1, 14.4, 32768 18.7, 18.8, 65536 27.2, 25.3, 131072 42.4, 38.4; 2 bits,
- * 65536 tokens 28.8, 21.4; d 256, 32768 tokens 32.4, 28.5; one KV head, 524288 tokens 32.3, 29.6; d 64, 32768 and
- * 131072 tokens 16.9, 14.8, 35.0, 26.2, with two query heads 17.2, 17.9, 35.7, 31.7; but 4 bits, of which both take
- * more registers, 65536 tokens 31.5, 35.4). Of two query heads of 128 channels matrices are faster also behind 1048576
- * tokens (H100, 312, 341), and of batches they share out what a share costs beside its tiles. The length that is known
- * may be what the cache holds at most: 1024 tokens take 9.0 and 10.8 us. */
-#define LONG_TILES 24u       /* of a core */
-#define LONG_WIDE_TILES 120u /* of more than 3 bits */
-#define SHORT_ROWS 64u       /* most channels where there are two rows */
+ * of matrix and int8_subgroup: 16384 tokens 14.1, 14.4, 32768 18.7, 18.8, 65536 27.2, 25.3, 131072 42.4, 38.4; 2 and 4
+ * bits, 65536 tokens 28.8, 21.4, 31.5, 28.6; d 256, 32768 tokens 32.4, 28.5; one KV head, 524288 tokens 32.3, 29.6;
+ * d 64, 32768 and 131072 tokens 16.9, 14.8, 35.0, 26.2, with two query heads 17.2, 17.9, 35.7, 31.7). Of two query
+ * heads of 128 channels matrices are faster also behind 1048576 tokens (H100, 312, 341), and of batches they share out
+ * what a share costs beside its tiles. The length that is known may be what the cache holds at most: 1024 tokens
+ * take 9.0 and 10.8 us. */
+#define LONG_TILES 24u /* of a core */
+#define SHORT_ROWS 64u /* most channels where there are two rows */
 static bool reads_one_long_list(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape) {
     const octavo_packed_layout *layout = shape->layout;
     if (layout->key_bits == 16u || layout->value_bits == 16u || shape->query_total != 1u) return false;
     if (shape->group > 2u || (shape->group == 2u && layout->key_dim_padded > SHORT_ROWS)) return false;
     uint64_t tiles = shape->cached_tokens / OCTAVO_TILE_TOKENS * layout->kv_heads;
-    bool is_wide = layout->key_bits > 3u || layout->value_bits > 3u;
-    uint64_t least = is_wide ? LONG_WIDE_TILES : LONG_TILES;
-    return snapshot->core_count != 0u && tiles >= least * snapshot->core_count;
+    return snapshot->core_count != 0u && tiles >= (uint64_t)LONG_TILES * snapshot->core_count;
 }
 
 uint32_t octavo_kernel_rows(const octavo_kernel_shape *shape) {

@@ -228,15 +228,12 @@ START_TEST(dots_read_one_long_list) {
     octavo_packed_layout codes = octavo_packed_layout_make(1u, 8u, 128u, 128u, 3u, 2u);
     octavo_packed_layout half = octavo_packed_layout_make(1u, 8u, 128u, 128u, 16u, 3u);
     octavo_packed_layout narrow = octavo_packed_layout_make(1u, 8u, 64u, 64u, 3u, 3u);
-    octavo_packed_layout four = octavo_packed_layout_make(1u, 8u, 128u, 128u, 4u, 3u);
     const octavo_kernel_shape longest = {&codes, 1u, 1u, 1u, OCTAVO_PHASE_DECODE, 0u, 1u << 20, false};
     octavo_kernel_shape grouped = longest, batch = longest, brief = longest, several = longest, raw = longest,
-                        two = longest, three = longest, wide = longest, wide_brief = longest;
+                        two = longest, three = longest;
     grouped.group = 2u;
     batch.query_total = 8u;
     brief.cached_tokens = 1u << 15;
-    wide.layout = wide_brief.layout = &four;
-    wide_brief.cached_tokens = 1u << 17;
     several.query_tokens = several.query_total = 4u;
     raw.layout = &half;
     two.layout = three.layout = &narrow;
@@ -251,7 +248,6 @@ START_TEST(dots_read_one_long_list) {
         {&hopper, &three, "matrix", "int8_subgroup"},     {&hopper, &grouped, "matrix", "int8_subgroup"},
         {&hopper, &batch, "matrix", "int8_subgroup"},     {&hopper, &brief, "matrix", "int8_subgroup"},
         {&hopper, &several, "matrix", "int8_subgroup"},   {&hopper, &raw, "matrix", "int8_subgroup"},
-        {&hopper, &wide, "int8_subgroup", "matrix"},      {&hopper, &wide_brief, "matrix", "int8_subgroup"},
         {&slow_dots, &longest, "matrix", "f32_subgroup"},
     };
     for (uint32_t i = 0; i < COUNT(expected); ++i) {
