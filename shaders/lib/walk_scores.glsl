@@ -7,7 +7,14 @@ uint load_word(uint tile, const uint rows, uint row, uint w) {
 }
 
 #ifdef OCTAVO_GROUP_SCALES
-const uint CHUNK_GROUPS = KEY_PAD < 128u ? KEY_PAD / 32u : 4u; // groups of 32 channels whose words are in registers at once
+// Groups of 32 channels, and of 32 tokens, whose words are in registers at once. In f16 the code of four does not fit an
+// instruction cache where there are more than four rows.
+#ifdef OCTAVO_HALF
+const uint WORD_GROUPS = ROWS > 4u ? 1u : 4u;
+#else
+const uint WORD_GROUPS = 4u;
+#endif
+const uint CHUNK_GROUPS = KEY_PAD / 32u < WORD_GROUPS ? KEY_PAD / 32u : WORD_GROUPS;
 const uint CHUNK_WORDS = CHUNK_GROUPS * KEY_BITS;
 const uint CHUNKS = (KEY_PAD / 32u + CHUNK_GROUPS - 1u) / CHUNK_GROUPS;
 

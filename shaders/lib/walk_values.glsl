@@ -5,19 +5,21 @@
 const uint BATCH = TOKENS < LANE_CHANNELS ? TOKENS : LANE_CHANNELS; // channels whose codes are in registers at once
 
 #ifdef OCTAVO_GROUP_SCALES
-uint value_words[BATCH * VALUE_ROW_WORDS];
+const uint VALUE_WORDS = WORD_GROUPS * VALUE_BITS;
+uint value_words[BATCH * VALUE_WORDS];
 
-void load_values(uint tile, uint first) {
+// Words first_word .. + VALUE_WORDS of the channels first .. + BATCH of this lane.
+void load_values(uint tile, uint first, uint first_word) {
     [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
         const uint channel = min(team_lane + LANES * (first + i), VALUE_PAD - 1u);
-        [[unroll]] for (uint w = 0u; w < VALUE_ROW_WORDS; ++w) {
-            value_words[i * VALUE_ROW_WORDS + w] = load_word(tile, VALUE_PAD, channel, w);
+        [[unroll]] for (uint w = 0u; w < VALUE_WORDS; ++w) {
+            value_words[i * VALUE_WORDS + w] = load_word(tile, VALUE_PAD, channel, first_word + w);
         }
     }
 }
 
 uint value_word(const uint i, const uint w) {
-    return value_words[i * VALUE_ROW_WORDS + w];
+    return value_words[i * VALUE_WORDS + w];
 }
 
 #endif
@@ -79,31 +81,37 @@ void add_values_int(uint first) {
 #endif
 
 #ifdef OCTAVO_HALF
-// Channels first .. first + BATCH - 1 of this lane, whose words are loaded.
-void add_values_half(uint first) {
+// Channels first .. first + BATCH - 1 of this lane, of which the first words are loaded.
+void add_values_half(uint tile, uint first) {
     float sums[ROWS * BATCH]; // [row][channel]
     [[unroll]] for (uint n = 0u; n < ROWS * BATCH; ++n) {
         sums[n] = 0.0;
     }
-    [[unroll]] for (uint g = 0u; g < 4u; ++g) {
-        half_eight levels[BATCH * 4u]; // [channel][eight tokens]
-        [[unroll]] for (uint b = 0u; b < BATCH; ++b) {
-            uint words[4];
-            [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                words[n] = n < VALUE_BITS ? value_word(b, g * VALUE_BITS + n) : 0u;
-            }
-            [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-                levels[b * 4u + i] = eight_levels(VALUE_BITS, i, words);
-            }
+    [[dont_unroll]] for (uint first_group = 0u; first_group < 4u; first_group += WORD_GROUPS) {
+        if (first_group > 0u) {
+            load_values(tile, first, first_group * VALUE_BITS);
         }
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            const float scale = shared_weight_scale[team_row(r) * 4u + g];
-            [[unroll]] for (uint i = 0u; i < 4u; i += 2u) {
-                const uint at = team_row(r) * 16u + g * 4u + i;
-                const half_eight w0 = unpack_eight(shared_weights[at]), w1 = unpack_eight(shared_weights[at + 1u]);
-                [[unroll]] for (uint b = 0u; b < BATCH; ++b) {
-                    const f16vec2 sum = add_products(levels[b * 4u + i], w0, f16vec2(0.0));
-                    sums[r * BATCH + b] += sum_of_pair(add_products(levels[b * 4u + i + 1u], w1, sum)) * scale;
+        [[unroll]] for (uint n = 0u; n < WORD_GROUPS; ++n) {
+            half_eight levels[BATCH * 4u]; // [channel][eight tokens]
+            [[unroll]] for (uint b = 0u; b < BATCH; ++b) {
+                uint words[4];
+                [[unroll]] for (uint w = 0u; w < 4u; ++w) {
+                    words[w] = w < VALUE_BITS ? value_word(b, n * VALUE_BITS + w) : 0u;
+                }
+                [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+                    levels[b * 4u + i] = eight_levels(VALUE_BITS, i, words);
+                }
+            }
+            const uint g = first_group + n;
+            [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+                const float scale = shared_weight_scale[team_row(r) * 4u + g];
+                [[unroll]] for (uint i = 0u; i < 4u; i += 2u) {
+                    const uint at = team_row(r) * 16u + g * 4u + i;
+                    const half_eight w0 = unpack_eight(shared_weights[at]), w1 = unpack_eight(shared_weights[at + 1u]);
+                    [[unroll]] for (uint b = 0u; b < BATCH; ++b) {
+                        const f16vec2 sum = add_products(levels[b * 4u + i], w0, f16vec2(0.0));
+                        sums[r * BATCH + b] += sum_of_pair(add_products(levels[b * 4u + i + 1u], w1, sum)) * scale;
+                    }
                 }
             }
         }
@@ -157,7 +165,7 @@ void add_channel_float(uint tile, uint i) {
 void load_first_values(uint tile) {
 #ifdef OCTAVO_GROUP_SCALES
     if (VALUE_BITS < 16u) {
-        load_values(tile, 0u);
+        load_values(tile, 0u, 0u);
     }
 #endif
 }
@@ -167,12 +175,12 @@ void add_values(uint tile) {
     if (VALUE_BITS < 16u) {
         [[dont_unroll]] for (uint first = 0u; first < LANE_CHANNELS; first += BATCH) {
             if (first > 0u) {
-                load_values(tile, first);
+                load_values(tile, first, 0u);
             }
 #ifdef OCTAVO_INT_DOT
             add_values_int(first);
 #else
-            add_values_half(first);
+            add_values_half(tile, first);
 #endif
         }
         return;

@@ -40,35 +40,32 @@ vec2 query_pair(uint row, uint w) {
 
 // Adds the weighted values of `count` window tokens of channels first .. first + BATCH - 1 of this lane.
 void add_channels_window(uint count, uint row_count, uint first) {
-    float sums[ROWS * BATCH]; // [row][channel]
-    [[unroll]] for (uint i = 0u; i < ROWS * BATCH; ++i) {
-        sums[i] = 0.0;
-    }
     [[dont_unroll]] for (uint n = 0u; n < count; n += 4u) {
-        uint words[4u * BATCH]; // loads first, so that they overlap
-        [[unroll]] for (uint j = 0u; j < 4u * BATCH; ++j) {
-            const uint channel = min(team_lane + LANES * (first + j % BATCH), VALUE_PAD - 1u);
-            words[j] = pool[shared_window_words[min(n + j / BATCH, count - 1u)] + WINDOW_KEY_WORDS + (channel >> 1)];
-        }
-        [[unroll]] for (uint j = 0u; j < 4u * BATCH; ++j) {
-            const vec2 pair = unpackHalf2x16(words[j]);
-            const float value = ((team_lane + LANES * (first + j % BATCH)) & 1u) == 0u ? pair.x : pair.y;
-            [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-                const float p = r < row_count && n + j / BATCH < count ? get_window(r, n + j / BATCH) : 0.0;
-                sums[r * BATCH + j % BATCH] += p > 0.0 ? p * value : 0.0; // an unseen row may hold NaN
+        vec4 values[BATCH]; // of four tokens; loads first, so that they overlap
+        [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+            const uint channel = min(team_lane + LANES * (first + i), VALUE_PAD - 1u);
+            uvec4 words;
+            [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                words[j] = pool[shared_window_words[min(n + j, count - 1u)] + WINDOW_KEY_WORDS + (channel >> 1)];
+            }
+            [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                const vec2 pair = unpackHalf2x16(words[j]);
+                values[i][j] = (channel & 1u) == 0u ? pair.x : pair.y;
             }
         }
-    }
-    [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-        [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
-            if (has_channel(first + i)) {
-                update_result(first + i, r, shared_correction[team_row(r)], sums[r * BATCH + i]);
+        [[dont_unroll]] for (uint r = 0u; r < row_count; ++r) {
+            const float correction = n == 0u ? shared_correction[team_row(r)] : 1.0;
+            const vec4 p = uintBitsToFloat(shared_logits[team_row(r) * 32u + (n >> 2)]);
+            [[unroll]] for (uint i = 0u; i < BATCH; ++i) {
+                if (has_channel(first + i)) { // select: an unseen row may hold NaN
+                    update_result(first + i, r, correction, dot(p, mix(vec4(0.0), values[i], greaterThan(p, vec4(0.0)))));
+                }
             }
         }
     }
 }
 
-const uint WINDOW_LOADS = LANE_ROWS <= 2u ? 8u : 4u; // of keys, at once
+const uint WINDOW_LOADS = 8u; // words of a key, at once
 
 // Partial dots of `count` tokens with the rows of this lane group: slot part * width + n holds the words part, part +
 // parts, .. of token n; width is the power of two from count on, and the 32 slots are all used.
@@ -76,33 +73,26 @@ void score_window(octavo_tile_range range, uint first, uint count, uint width) {
     const uint parts = WINDOW_CHUNK / width;
     for (uint slot = quad_lane; slot < WINDOW_CHUNK; slot += QUADS) {
         const uint n = slot % width;
-        float sums[LANE_ROWS];
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            sums[k] = 0.0;
+        uint token;
+        const uint at = window_word(sequence, range, head, first + min(n, count - 1u), token);
+        if (slot < count && lane_group == 0u) {
+            shared_window_words[n] = at;
+            shared_window_tokens[n] = token;
         }
-        if (n < count) {
-            uint token;
-            const uint at = window_word(sequence, range, head, first + n, token);
-            if (slot < width && lane_group == 0u) {
-                shared_window_words[n] = at;
-                shared_window_tokens[n] = token;
+        // once at least: a short key leaves slots without a word
+        [[dont_unroll]] for (uint w = slot / width; w < max(WINDOW_KEY_WORDS, parts); w += parts * WINDOW_LOADS) {
+            uint words[WINDOW_LOADS];
+            [[unroll]] for (uint j = 0u; j < WINDOW_LOADS; ++j) {
+                words[j] = w + parts * j < WINDOW_KEY_WORDS ? pool[at + w + parts * j] : 0u;
             }
-            [[dont_unroll]] for (uint w = slot / width; w < WINDOW_KEY_WORDS; w += parts * WINDOW_LOADS) {
-                uint words[WINDOW_LOADS];
+            [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+                const uint row = row_of(k);
+                float sum = w < parts ? 0.0 : get_window(row, slot);
                 [[unroll]] for (uint j = 0u; j < WINDOW_LOADS; ++j) {
-                    words[j] = pool[at + min(w + parts * j, WINDOW_KEY_WORDS - 1u)];
+                    sum += dot(unpackHalf2x16(words[j]), query_pair(row, min(w + parts * j, WINDOW_KEY_WORDS - 1u)));
                 }
-                [[unroll]] for (uint j = 0u; j < WINDOW_LOADS; ++j) {
-                    if (w + parts * j < WINDOW_KEY_WORDS) {
-                        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-                            sums[k] += dot(unpackHalf2x16(words[j]), query_pair(row_of(k), w + parts * j));
-                        }
-                    }
-                }
+                set_window(row, slot, sum);
             }
-        }
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            set_window(row_of(k), slot, sums[k]);
         }
     }
 }
@@ -147,7 +137,7 @@ void walk_window(octavo_tile_range range, uint row_count) {
                 own = max(own, shared_logit_max[team_row(row) * 8u + (n >> 2)][n & 3u]);
             }
             const float new_max = advance_max(k, own);
-            for (uint n = quad_lane; n < count; n += QUADS) {
+            for (uint n = quad_lane; n < ((count + 3u) & ~3u); n += QUADS) { // whole quads: beyond count nothing is seen
                 const float logit = shared_logit_max[team_row(row) * 8u + (n >> 2)][n & 3u];
                 const float p = logit > 0.5 * UNSEEN ? exp2(logit - new_max) : 0.0;
                 set_window(row, n, p);
