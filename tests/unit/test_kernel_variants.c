@@ -230,10 +230,11 @@ START_TEST(dots_read_one_long_list) {
     octavo_packed_layout narrow = octavo_packed_layout_make(1u, 8u, 64u, 64u, 3u, 3u);
     const octavo_kernel_shape longest = {&codes, 1u, 1u, 1u, OCTAVO_PHASE_DECODE, 0u, 1u << 20, false};
     octavo_kernel_shape grouped = longest, batch = longest, brief = longest, several = longest, raw = longest,
-                        two = longest, three = longest;
+                        two = longest, three = longest, enough = longest;
     grouped.group = 2u;
     batch.query_total = 8u;
     brief.cached_tokens = 1u << 15;
+    enough.cached_tokens = 1u << 16;
     several.query_tokens = several.query_total = 4u;
     raw.layout = &half;
     two.layout = three.layout = &narrow;
@@ -244,11 +245,11 @@ START_TEST(dots_read_one_long_list) {
         const octavo_kernel_shape *shape;
         const char *first, *second; /* where the first does not compile, the second is next */
     } expected[] = {
-        {&hopper, &longest, "int8_subgroup", "matrix"},   {&hopper, &two, "int8_subgroup", "matrix"},
-        {&hopper, &three, "matrix", "int8_subgroup"},     {&hopper, &grouped, "matrix", "int8_subgroup"},
-        {&hopper, &batch, "matrix", "int8_subgroup"},     {&hopper, &brief, "matrix", "int8_subgroup"},
-        {&hopper, &several, "matrix", "int8_subgroup"},   {&hopper, &raw, "matrix", "int8_subgroup"},
-        {&slow_dots, &longest, "matrix", "f32_subgroup"},
+        {&hopper, &longest, "int8_subgroup", "matrix"}, {&hopper, &two, "int8_subgroup", "matrix"},
+        {&hopper, &three, "matrix", "int8_subgroup"},   {&hopper, &grouped, "matrix", "int8_subgroup"},
+        {&hopper, &batch, "matrix", "int8_subgroup"},   {&hopper, &brief, "matrix", "int8_subgroup"},
+        {&hopper, &several, "matrix", "int8_subgroup"}, {&hopper, &raw, "matrix", "int8_subgroup"},
+        {&hopper, &enough, "int8_subgroup", "matrix"},  {&slow_dots, &longest, "matrix", "f32_subgroup"},
     };
     for (uint32_t i = 0; i < COUNT(expected); ++i) {
         uint32_t order[OCTAVO_KERNEL_VARIANT_COUNT];
