@@ -76,14 +76,15 @@ const uint LANE_ROWS = ROWS / LANE_GROUPS;     // ROWS is a multiple of LANE_GRO
 const uint LANE_CHANNELS = (VALUE_PAD + LANES - 1u) / LANES;
 
 // A logit that is not seen. Real logits stay far above it.
-const float UNSEEN = -1.0e30;
+const float UNSEEN = -1.0e30, LOWEST = 0.5 * UNSEEN;
 #define NOT_A_NUMBER uintBitsToFloat(0x7fc00000u)
 
+const bool CODED_VALUES = VALUE_BITS < 16u;
 #ifdef OCTAVO_INT_DOT
 const bool INT_KEYS = KEY_BITS < 16u;
-const bool INT_VALUES = VALUE_BITS < 16u;
+const float LARGEST_WEIGHT = 255.0;
 const uint QUERY_WORDS = INT_KEYS ? PARTS * KEY_PAD / 4u : KEY_PAD;
-const uint WEIGHT_WORDS = INT_VALUES ? 32u : 128u;
+const uint WEIGHT_WORDS = CODED_VALUES ? 32u : 128u;
 // Few rows leave registers for all keys of a quad, those of the next tile on their way during the softmax, and for values
 // that are loaded before the scores.
 const bool PIPELINED = INT_KEYS && ROWS <= 2u && TOKENS == 4u && PASSES == 1u && KEY_PAD <= 128u;
@@ -92,9 +93,8 @@ const bool INT_KEYS = false;
 const bool PIPELINED = false;
 #ifdef OCTAVO_HALF
 const bool HALF_KEYS = KEY_BITS < 16u;
-const bool HALF_VALUES = VALUE_BITS < 16u;
 const uint QUERY_WORDS = HALF_KEYS ? KEY_PAD / 2u : KEY_PAD;
-const uint WEIGHT_WORDS = HALF_VALUES ? 64u : 128u;
+const uint WEIGHT_WORDS = CODED_VALUES ? 64u : 128u;
 #else
 const uint QUERY_WORDS = KEY_PAD;
 const uint WEIGHT_WORDS = 128u;
@@ -119,18 +119,15 @@ shared float rows[RESULTS > PREPARED ? RESULTS : PREPARED]; // [team][row][chann
 // Of each team
 shared uvec4 shared_weights[TEAMS * ROWS * WEIGHT_WORDS / 4u]; // [team][row][quad] bytes or f16, [team][row][token] floats
 shared uvec4 shared_logits[TEAMS * ROWS * 32u];           // [team][row][quad]: dots (integers or floats), then logits
-shared vec4 shared_logs[TEAMS * 32u];                     // [team][quad]: log2 of V scales
+shared vec4 shared_value_scale[TEAMS * 32u];              // [team][quad]: V scales of its tokens; log2 of them, where groups have scales
 shared vec4 shared_logit_max[TEAMS * ROWS * 8u];          // [team][row][quad]: maximum of its four logits
 shared float shared_row_max[TEAMS * 2u * ROWS];           // [team][tile parity][row]
 shared float shared_correction[TEAMS * ROWS];             // 2^(old maximum - new maximum)
 shared float team_max[TEAMS * ROWS];
-shared float team_sum[TEAMS * ROWS];
+shared vec2 team_sums[TEAMS * ROWS]; // see lane_sum and lane_zero
 #ifdef OCTAVO_GROUP_SCALES
 shared vec4 shared_weight_max[TEAMS * ROWS * 8u];         // [team][row][quad]: maximum of log2 of its four weights
 shared float shared_weight_scale[TEAMS * ROWS * 4u];      // [team][row][group of 32 tokens]
-#endif
-#ifdef OCTAVO_INT_DOT
-shared uint shared_weight_sum[TEAMS * 2u * ROWS * 4u];    // [team][tile parity][row][group]: sum of its uint8 weights
 #endif
 #ifdef OCTAVO_FUSED
 shared uint row_token[ROWS], row_head[ROWS]; // in the caller's tensors
@@ -144,7 +141,12 @@ const uint WINDOW_CHUNK = 32u;
 shared uint shared_window_words[WINDOW_CHUNK]; // where its tokens lie in the pool; one team walks a window
 shared uint shared_window_tokens[WINDOW_CHUNK];
 
-float lane_sum[LANE_ROWS]; // of this lane's tokens, for the rows of its lane group
+// Of this lane's tokens, for the rows of its lane group: the sum of exponentials, and what the zero level of the values
+// takes from each output.
+float lane_sum[LANE_ROWS];
+#ifdef OCTAVO_INT_DOT
+float lane_zero[LANE_ROWS];
+#endif
 uint lane;                 // of the workgroup
 uint team, team_lane, quad_lane, lane_group, head, parity;
 octavo_sequence_record sequence;
@@ -164,11 +166,19 @@ uint team_parity(uint of_tile) {
     return (team * 2u + of_tile) * ROWS;
 }
 
-// lane_sum[k] = lane_sum[k] * factor + term, without an index that is not constant
-void update_sum(uint k, float factor, float term) {
+// Row k's sums, each = itself * factor + a term, without an index that is not constant
+void update_sums(uint k, float factor, float term, float zero) {
     [[unroll]] for (uint j = 0u; j < LANE_ROWS; ++j) {
         lane_sum[j] = j == k ? lane_sum[j] * factor + term : lane_sum[j];
+#ifdef OCTAVO_INT_DOT
+        lane_zero[j] = CODED_VALUES && j == k ? lane_zero[j] * factor + zero : lane_zero[j];
+#endif
     }
+}
+
+// A token that is seen and not finite.
+void poison_row(uint k) {
+    update_sums(k, 1.0, NOT_A_NUMBER, 0.0);
 }
 
 #include "lib/share_list.glsl"
@@ -204,12 +214,11 @@ float tile_max(uint row, float own) {
     return max(max(m.x, m.y), max(m.z, m.w));
 }
 
-// Takes a tile's maximum of row k into the running one; lane_sum is brought to it. Returns the new maximum.
-float advance_max(uint k, float own) {
+// Takes a tile's maximum of row k into the running one, which it returns; sums are still to be multiplied by `correction`.
+float advance_max(uint k, float own, out float correction) {
     const uint row = row_of(k);
     const float old_max = shared_row_max[team_parity(parity) + row], new_max = max(old_max, tile_max(row, own));
-    const float correction = exp2(old_max - new_max);
-    update_sum(k, correction, 0.0);
+    correction = exp2(old_max - new_max);
     if (quad_lane == 0u) {
         shared_row_max[team_parity(parity ^ 1u) + row] = new_max;
         shared_correction[team_row(row)] = correction;
@@ -266,13 +275,11 @@ void walk_tile(uint page, uint token_first, bool edge, bool has_next, uint next_
         if (has_next) {
             load_first_keys(next_page);
         }
-        vec4 logs = vec4(0.0);
-        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-            logs[j] = VALUE_BITS < 16u ? max(log2(unpackHalf2x16(scales[j]).y), UNSEEN) : 0.0;
-        }
-        shared_logs[team * 32u + quad] = logs;
+        vec4 key_scale, value_scale;
+        unpack_scales(scales, key_scale, value_scale);
+        shared_value_scale[team * 32u + quad] = value_scale;
         [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            finish_quad(k, token_first, edge, quad, scales, logs);
+            finish_quad(k, token_first, edge, quad, key_scale, value_scale);
         }
     }
     if (!PIPELINED) {
@@ -280,23 +287,18 @@ void walk_tile(uint page, uint token_first, bool edge, bool has_next, uint next_
     }
     team_barrier();
 
-#ifdef OCTAVO_INT_DOT
-    for (uint i = team_lane; i < ROWS * 4u; i += LANES) {
-        shared_weight_sum[team_parity(parity ^ 1u) * 4u + i] = 0u; // of the next tile; its readers are past the barrier above
-    }
-#endif
     [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
         const uint row = row_of(k);
-        float own = UNSEEN, sum = 0.0;
+        float own = UNSEEN, sum = 0.0, zero = 0.0, correction;
         for (uint pass = 0u; pass < PASSES; ++pass) {
             const uint quad = quad_lane + QUADS * pass;
             own = max(own, shared_logit_max[team_row(row) * 8u + (quad >> 2)][quad & 3u]);
         }
-        const float new_max = advance_max(k, own);
+        const float new_max = advance_max(k, own, correction);
         for (uint pass = 0u; pass < PASSES; ++pass) {
-            sum += weigh_quad(row, quad_lane + QUADS * pass, new_max);
+            sum += weigh_quad(row, quad_lane + QUADS * pass, new_max, zero);
         }
-        update_sum(k, 1.0, sum);
+        update_sums(k, correction, sum, zero);
     }
     team_barrier();
     add_values(base + VALUE_TILE);
@@ -348,10 +350,10 @@ void write_partial(uint partial) {
     for (uint row = lane; row < tile.row_count; row += LANES) {
         const uint at = push.sum_offset + 2u * (partial_row + row);
         scratch[at] = floatBitsToUint(team_max[row]);
-        scratch[at + 1u] = floatBitsToUint(team_sum[row]);
+        scratch[at + 1u] = floatBitsToUint(team_sums[row].x);
     }
     for (uint i = lane; i < tile.row_count * VALUE_PAD; i += LANES) {
-        scratch[push.output_offset + partial_row * VALUE_PAD + i] = floatBitsToUint(rows[i]);
+        scratch[push.output_offset + partial_row * VALUE_PAD + i] = floatBitsToUint(rows[i] - team_sums[i / VALUE_PAD].y);
     }
 }
 #endif
@@ -368,40 +370,44 @@ void start_rows() {
     for (uint i = team_lane; i < ROWS * VALUE_PAD; i += LANES) {
         rows[team_row(0u) * VALUE_PAD + i] = 0.0;
     }
-#ifdef OCTAVO_INT_DOT
-    for (uint i = team_lane; i < 2u * ROWS * 4u; i += LANES) {
-        shared_weight_sum[team_parity(0u) * 4u + i] = 0u;
-    }
-#endif
     [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
         lane_sum[k] = 0.0;
+#ifdef OCTAVO_INT_DOT
+        lane_zero[k] = 0.0;
+#endif
     }
     parity = 0u;
 }
 
-// This team's maxima and sums into team_max[] and team_sum[]; a barrier follows.
+// The sum over the lanes of row k's lane group, which all of them get.
+float sum_of_lanes(uint k, float x) {
+#ifdef OCTAVO_SUBGROUP
+    if (LANE_GROUPS == 1u) {
+        return subgroupAdd(x);
+    }
+#endif
+    const uint at = team_row(row_of(k)) * 8u;
+    team_barrier();
+    shared_logit_max[at + (quad_lane >> 2)][quad_lane & 3u] = x;
+    team_barrier();
+    float sum = 0.0;
+    for (uint i = 0u; i < QUADS; ++i) {
+        sum += shared_logit_max[at + (i >> 2)][i & 3u];
+    }
+    return sum;
+}
+
+// This team's maxima and sums into team_max[] and team_sums[]; a barrier follows.
 void finish_team() {
     team_barrier();
     [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-        const uint row = row_of(k);
-        float sum = lane_sum[k];
-#ifdef OCTAVO_SUBGROUP
-        if (LANE_GROUPS == 1u) {
-            sum = subgroupAdd(sum);
-        } else
+        vec2 sums = vec2(sum_of_lanes(k, lane_sum[k]), 0.0);
+#ifdef OCTAVO_INT_DOT
+        sums.y = CODED_VALUES ? sum_of_lanes(k, lane_zero[k]) : 0.0;
 #endif
-        {
-            const uint at = team_row(row) * 8u;
-            shared_logit_max[at + (quad_lane >> 2)][quad_lane & 3u] = sum;
-            team_barrier();
-            sum = 0.0;
-            for (uint i = 0u; i < QUADS; ++i) {
-                sum += shared_logit_max[at + (i >> 2)][i & 3u];
-            }
-        }
         if (quad_lane == 0u) {
-            team_max[team_row(row)] = shared_row_max[team_parity(parity) + row];
-            team_sum[team_row(row)] = sum;
+            team_max[team_row(row_of(k))] = shared_row_max[team_parity(parity) + row_of(k)];
+            team_sums[team_row(row_of(k))] = sums;
         }
     }
 }

@@ -9,25 +9,27 @@
 void merge_teams(bool leaves, uint partial) {
     [[dont_unroll]] for (uint i = lane; i < ROWS * VALUE_PAD; i += GROUP_LANES) {
         const uint r = i / VALUE_PAD, channel = i % VALUE_PAD;
-        float largest = UNSEEN, sum = 0.0, x = 0.0;
+        float largest = UNSEEN, x = 0.0;
+        vec2 sums = vec2(0.0);
         [[dont_unroll]] for (uint k = 0u; k < TEAMS; ++k) {
             largest = max(largest, team_max[k * ROWS + r]);
         }
         [[dont_unroll]] for (uint k = 0u; k < TEAMS; ++k) {
             const float factor = exp2(team_max[k * ROWS + r] - largest);
-            sum += team_sum[k * ROWS + r] * factor;
+            sums += team_sums[k * ROWS + r] * factor;
             x += rows[k * ROWS * VALUE_PAD + i] * factor;
         }
+        x -= sums.y;
         if (!leaves) {
             rows[i] = x;
             if (channel == 0u) {
                 row_max[r] = largest;
-                row_sum[r] = sum;
+                row_sum[r] = sums.x;
             }
         } else if (r < tile.row_count) {
             leave_output(partial, r, channel, x);
             if (channel == 0u) {
-                leave_sum(partial, r, largest, sum);
+                leave_sum(partial, r, largest, sums.x);
             }
         }
     }

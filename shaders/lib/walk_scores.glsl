@@ -6,17 +6,17 @@ uint load_word(uint tile, const uint rows, uint row, uint w) {
     return pool[tile + tile_word(rows, row, w)];
 }
 
+// Groups of 32 channels, and of 32 tokens, whose words are in registers at once. In f32 one is on its way while the one
+// before is multiplied.
 #ifdef OCTAVO_GROUP_SCALES
-// Groups of 32 channels, and of 32 tokens, whose words are in registers at once. In f16 the code of four does not fit an
-// instruction cache where there are more than four rows.
-#ifdef OCTAVO_HALF
-const uint WORD_GROUPS = ROWS > 4u ? 1u : 4u;
-#else
 const uint WORD_GROUPS = 4u;
+#else
+const uint WORD_GROUPS = 1u;
 #endif
+const uint RAW_WORDS = 8u; // of f16 at once: 16 channels, or tokens
 const uint CHUNK_GROUPS = KEY_PAD / 32u < WORD_GROUPS ? KEY_PAD / 32u : WORD_GROUPS;
-const uint CHUNK_WORDS = CHUNK_GROUPS * KEY_BITS;
-const uint CHUNKS = (KEY_PAD / 32u + CHUNK_GROUPS - 1u) / CHUNK_GROUPS;
+const uint CHUNK_WORDS = KEY_BITS == 16u ? RAW_WORDS : CHUNK_GROUPS * KEY_BITS;
+const uint CHUNKS = (KEY_ROW_WORDS + CHUNK_WORDS - 1u) / CHUNK_WORDS;
 
 uint key_words[CHUNK_WORDS * TOKENS]; // [word][token]
 
@@ -43,7 +43,6 @@ void load_key_words(uint tile, uint token, uint first_word) {
 uint key_word(const uint w, const uint t) {
     return key_words[w * TOKENS + t];
 }
-#endif
 
 #ifdef OCTAVO_INT_DOT
 uint key_codes[TOKENS * CHUNK_GROUPS * 8u]; // [token][group][word of codes]
@@ -108,7 +107,7 @@ void score_rows(uint k_first, uint quad, uint first, uint chunk) {
         [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
             const int high = score_sums[k * SCORE_PARTS * TOKENS + t];
             const int low = score_sums[(k * SCORE_PARTS + SCORE_PARTS - 1u) * TOKENS + t];
-            x[t] = uint(2 * (SCORE_PARTS == 1u ? high : 128 * high + low));
+            x[t] = uint(SCORE_PARTS == 1u ? high : 128 * high + low);
         }
         if (TOKENS == 4u) {
             shared_logits[at] = chunk > 0u ? shared_logits[at] + x : x;
@@ -120,7 +119,7 @@ void score_rows(uint k_first, uint quad, uint first, uint chunk) {
     }
 }
 
-// Integer dots of twice the levels, less the rows' offsets, of tokens 4 quad + first .. + TOKENS with the query.
+// Integer dots of the codes of tokens 4 quad + first .. + TOKENS with the query.
 void score_int(uint base, uint quad, uint first) {
     [[dont_unroll]] for (uint chunk = 0u; chunk < CHUNKS; ++chunk) {
         if (!PIPELINED) {
@@ -180,39 +179,50 @@ void score_half(uint tile, uint quad, uint first) {
 }
 #endif
 
+// Values 4 c .. 4 c + 3 of some words in f32: the levels of a group of codes, or f16 values.
+vec4 four_values(const uint bits, const uint c, const uint words[RAW_WORDS]) {
+    if (bits == 16u) {
+        return vec4(unpackHalf2x16(words[(2u * c) % RAW_WORDS]), unpackHalf2x16(words[(2u * c + 1u) % RAW_WORDS]));
+    }
+    const float zero = float((1u << (bits & 15u)) - 1u) * 0.5;
+    return levels_of(codes_of(bits, c, words[0], words[1], words[2], words[3]), zero);
+}
+
 // The same in f32: dots of levels (or f16 values) with the query.
 void score_float(uint tile, uint quad, uint first) {
-    const float zero = float((1u << (KEY_BITS & 15u)) - 1u) * 0.5;
-    for (uint t = 0u; t < TOKENS; ++t) {
-        const uint token = 4u * quad + first + t;
-        float sums[LANE_ROWS];
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            sums[k] = 0.0;
-        }
-        [[dont_unroll]] for (uint g = 0u; g < KEY_PAD / 32u; ++g) {
-            uint words[4];
-            if (KEY_BITS < 16u) {
-                [[unroll]] for (uint n = 0u; n < 4u; ++n) {
-                    words[n] = n < KEY_BITS ? load_word(tile, OCTAVO_TILE_TOKENS, token, g * KEY_BITS + n) : 0u;
-                }
-            }
-            [[unroll]] for (uint c = 0u; c < 8u; ++c) {
-                vec4 key;
-                if (KEY_BITS < 16u) {
-                    const uint codes = codes_of(KEY_BITS, c, words[0], words[1], words[2], words[3]);
-                    key = levels_of(codes, zero);
-                } else {
-                    key = vec4(unpackHalf2x16(load_word(tile, OCTAVO_TILE_TOKENS, token, g * 16u + 2u * c)),
-                               unpackHalf2x16(load_word(tile, OCTAVO_TILE_TOKENS, token, g * 16u + 2u * c + 1u)));
-                }
-                [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-                    const vec4 q = uintBitsToFloat(shared_query[(row_of(k) * KEY_PAD) / 4u + g * 8u + c]);
-                    sums[k] += dot(key, q);
-                }
+    const uint quads = KEY_BITS == 16u ? RAW_WORDS / 2u : 8u; // of channels in a chunk
+    const uint token = 4u * quad + first;
+    float sums[LANE_ROWS * TOKENS]; // [row][token]
+    [[unroll]] for (uint n = 0u; n < LANE_ROWS * TOKENS; ++n) {
+        sums[n] = 0.0;
+    }
+    load_key_words(tile, token, 0u);
+    [[dont_unroll]] for (uint chunk = 0u; chunk < CHUNKS; ++chunk) {
+        uint words[TOKENS][RAW_WORDS];
+        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+            [[unroll]] for (uint n = 0u; n < RAW_WORDS; ++n) {
+                words[t][n] = n < CHUNK_WORDS ? key_word(n % CHUNK_WORDS, t) : 0u;
             }
         }
-        [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
-            shared_logits[team_row(row_of(k)) * 32u + quad][first + t] = floatBitsToUint(sums[k]);
+        if (chunk + 1u < CHUNKS) {
+            load_key_words(tile, token, (chunk + 1u) * CHUNK_WORDS);
+        }
+        [[unroll]] for (uint c = 0u; c < quads; ++c) {
+            vec4 key[TOKENS];
+            [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+                key[t] = four_values(KEY_BITS, c, words[t]);
+            }
+            [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+                const vec4 q = uintBitsToFloat(shared_query[row_of(k) * (KEY_PAD / 4u) + chunk * quads + c]);
+                [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+                    sums[k * TOKENS + t] += dot(key[t], q);
+                }
+            }
+        }
+    }
+    [[unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
+        [[unroll]] for (uint t = 0u; t < TOKENS; ++t) {
+            shared_logits[team_row(row_of(k)) * 32u + quad][first + t] = floatBitsToUint(sums[k * TOKENS + t]);
         }
     }
 }

@@ -109,7 +109,7 @@ float window_logit(uint k, uint n, uint count, uint width) {
     const float logit = finish_logit(rule, sum * dot_scale + rule.mean);
     const bool seen = n < count && row_sees(rule, shared_window_tokens[min(n, count - 1u)]), good = is_finite(logit);
     if (seen && !good) {
-        update_sum(k, 1.0, NOT_A_NUMBER);
+        poison_row(k);
     }
     return seen && good ? logit : UNSEEN;
 }
@@ -132,18 +132,18 @@ void walk_window(octavo_tile_range range, uint row_count) {
         team_barrier();
         [[dont_unroll]] for (uint k = 0u; k < LANE_ROWS; ++k) {
             const uint row = row_of(k);
-            float own = UNSEEN, sum = 0.0;
+            float own = UNSEEN, sum = 0.0, correction;
             for (uint n = quad_lane; n < WINDOW_CHUNK; n += QUADS) {
                 own = max(own, shared_logit_max[team_row(row) * 8u + (n >> 2)][n & 3u]);
             }
-            const float new_max = advance_max(k, own);
+            const float new_max = advance_max(k, own, correction);
             for (uint n = quad_lane; n < ((count + 3u) & ~3u); n += QUADS) { // whole quads: beyond count nothing is seen
                 const float logit = shared_logit_max[team_row(row) * 8u + (n >> 2)][n & 3u];
                 const float p = logit > 0.5 * UNSEEN ? exp2(logit - new_max) : 0.0;
                 set_window(row, n, p);
                 sum += p;
             }
-            update_sum(k, 1.0, sum);
+            update_sums(k, correction, sum, 0.0);
         }
         team_barrier();
         [[dont_unroll]] for (uint i = 0u; i < LANE_CHANNELS; i += BATCH) {
@@ -152,11 +152,5 @@ void walk_window(octavo_tile_range range, uint row_count) {
         parity ^= 1u;
     }
     team_barrier();
-#ifdef OCTAVO_INT_DOT
-    for (uint i = team_lane; i < 2u * ROWS * 4u; i += LANES) {
-        shared_weight_sum[team_parity(0u) * 4u + i] = 0u; // the parity may have changed under a tile to come
-    }
-    team_barrier();
-#endif
 }
 #endif
