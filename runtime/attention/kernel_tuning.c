@@ -8,10 +8,9 @@
 
 /* One row of the table: how the walk is cut on a class of devices. */
 typedef struct tuning_row {
-    uint32_t lanes; /* wanted; a team that is one subgroup takes the nearest size there is */
-    uint32_t teams; /* of a fused walk of subgroups, at most: they share the query and merge before memory does */
-    uint32_t rows_max;
-    uint32_t tokens; /* each is 32 registers of codes */
+    uint32_t lanes;  /* wanted; a team that is one subgroup takes the nearest size there is */
+    uint32_t teams;  /* of a fused walk of subgroups, at most: they share the query and merge before memory does */
+    uint32_t tokens; /* that a lane unpacks at once, by dots: each is 32 registers of codes */
     /* At once, at most, with up to two rows of up to 3 bits, and with more, which take more registers; fewer where
      * their shared memory does not fit shared_per_core. */
     uint32_t teams_per_core, wide_teams_per_core;
@@ -24,15 +23,28 @@ typedef struct tuning_row {
 /* Registers of a lane: NVIDIA 255, RDNA and GCN 256 (fewer keep more waves resident), Intel 128 at SIMD8, Arm, Broadcom
  * and PowerVR 64 or fewer. NVIDIA's Vulkan driver gives compute about 48 KiB of shared memory on a core, and a
  * workgroup takes 1 KiB more than it asks for. */
-static const tuning_row nvidia = {32u, 4u, 8u, 4u, 12u, 8u, 81920u, 40u, UINT64_C(1) << 34, 128u, 64u};
-static const tuning_row amd = {32u, 4u, 8u, 2u, 8u, 8u, 65536u, 40u, UINT64_C(1) << 33, 128u, 64u};
-static const tuning_row intel = {8u, 4u, 4u, 1u, 16u, 16u, 131072u, 32u, UINT64_C(1) << 31, 128u, 32u};
-static const tuning_row software = {32u, 1u, 4u, 2u, 4u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26, 32u, 32u};
-static const tuning_row mobile = {32u, 4u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(1) << 29, 128u, 32u};
+static const tuning_row nvidia = {32u, 4u, 4u, 12u, 8u, 81920u, 40u, UINT64_C(1) << 34, 128u, 64u};
+static const tuning_row amd = {32u, 4u, 2u, 8u, 8u, 65536u, 40u, UINT64_C(1) << 33, 128u, 64u};
+static const tuning_row intel = {8u, 4u, 1u, 16u, 16u, 131072u, 32u, UINT64_C(1) << 31, 128u, 32u};
+static const tuning_row software = {32u, 1u, 2u, 4u, 4u, UINT32_MAX, 4u, UINT64_C(1) << 26, 32u, 32u};
+static const tuning_row mobile = {32u, 4u, 1u, 4u, 4u, 32768u, 8u, UINT64_C(1) << 29, 128u, 32u};
 
 /* Tokens that a lane unpacks at once in f16, which takes more instructions than dots do: the code of four does not fit
  * an instruction cache (H200, us of two and four: 65536 tokens, one query head 34.8, 39.6, four 65.7, 84.3). */
 #define HALF_TOKENS_MAX 2u
+
+/* In f32 the words of one group of codes are in registers, so twice as many tokens, up to four, take no more of them,
+ * and a row is read once for all. Two tokens and four, us of 65536 tokens on an H200: one query head 50.5, 45.3,
+ * four 78.6, 74.6, pages of f16 88.5, 71.4 and 113.7, 90.8; instructions for each value on Polaris: 8.9, 8.4, with four
+ * query heads 12.4, 11.7. One and two on Skylake, where four spill: 5.3, 4.9 and 10.7, 9.6. */
+static uint32_t float_tokens(uint32_t tokens) {
+    return tokens < 4u ? 2u * tokens : 4u;
+}
+
+/* Rows of a query tile of walk.comp, at most. More take the registers and shared memory that keep a core busy (H200, 8
+ * query heads, 65536 tokens, us of eight and four: int8_subgroup 114, 90, f16_subgroup 183, 125, f32_subgroup 310,
+ * 225). */
+#define WALK_ROWS_MAX 4u
 
 /* Int8 parts of a query value: two, 15 bits. One, 8 bits, takes 4 % off the time of one query head for each KV head and
  * 12 to 15 % off that of two to eight (H200, 1048576 tokens, 3 bits), and its error grows with the logits where that of
@@ -99,9 +111,8 @@ static uint32_t walk_shared_bytes(const octavo_kernel_variant *variant, const oc
                                                      : layout->key_dim_padded;
     bool int_dot = variant->arithmetic == OCTAVO_KERNEL_INT_DOT, half = variant->arithmetic == OCTAVO_KERNEL_HALF;
     uint32_t weight_words = layout->value_bits == 16u ? 128u : int_dot ? 32u : half ? 64u : 128u;
-    uint32_t words = weight_words + 128u + 32u + 2u + 3u; /* and logits, maxima, correction, team's result */
+    uint32_t words = weight_words + 128u + 32u + 2u + 4u; /* and logits, maxima, correction, team's result */
     words += int_dot || half ? 32u + 4u : 0u;             /* weight maxima, scales */
-    words += int_dot ? 8u : 0u;                           /* sums of two tiles */
     uint32_t results = tuning->teams * tuning->rows * layout->value_dim_padded;
     uint32_t prepared = tuning->fused ? (tuning->rows + 1u) * layout->key_dim_padded : 0u;
     uint32_t shared = tuning->rows * (query_words + 4u + (int_dot ? 1u : 0u)); /* rules, offset */
@@ -171,6 +182,13 @@ static uint32_t filling_workgroups(const octavo_device_snapshot *snapshot, const
     return cores * resident_workgroups(row, layout, tuning);
 }
 
+/* What a share of a walk in one dispatch costs beside its tiles, in tiles of a workgroup: its query, merge and arrival.
+ * (H200, int8_subgroup, 4 query heads, us of 0, 3, 6 and 10 tiles of four teams: 64 sequences of 1 .. 32768 tokens 261,
+ * 173, 147, 144, 16 of 1024 tokens 34.8, 34.1, 28.5, 28.1, of 8192 92.7, 85.6, 87.2, 89.4.) */
+static uint32_t walk_share_cost(uint32_t teams) {
+    return (3u * teams + 1u) / 2u;
+}
+
 /* In one dispatch, with as many teams as fit the limits, or with rotate and merge around the walk. */
 static void set_form(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                      const octavo_packed_layout *layout, uint32_t team_lanes, bool fused,
@@ -182,6 +200,7 @@ static void set_form(const octavo_device_snapshot *snapshot, const octavo_kernel
             walk_shared_bytes(variant, layout, tuning) > snapshot->max_compute_shared_memory_size))
         tuning->teams /= 2u;
     tuning->lanes = tuning->teams * team_lanes;
+    tuning->share_cost = fused && snapshot->type != VK_PHYSICAL_DEVICE_TYPE_CPU ? walk_share_cost(tuning->teams) : 0u;
     tuning->shared_bytes = walk_shared_bytes(variant, layout, tuning);
 }
 
@@ -241,6 +260,17 @@ static bool tune_blocked(const octavo_device_snapshot *snapshot, const octavo_ke
     return true;
 }
 
+/* As many rows of a KV head as share what is unpacked; fewer where the teams that run at once would be left without a
+ * tile (H200, int8_subgroup, 4 query heads, us of one, two and four rows: 1024 tokens 12.0, 14.0, 17.8,
+ * 4096 13.5, 15.0, 19.2, 16384 22.2, 23.2, 22.5, 32768 38.0, 36.1, 31.2). */
+static uint32_t decode_rows(const octavo_device_snapshot *snapshot, const octavo_kernel_shape *shape) {
+    uint32_t all = octavo_kernel_rows(shape), rows = power_of_two_at_least(all < WALK_ROWS_MAX ? all : WALK_ROWS_MAX);
+    uint64_t tiles = shape->cached_tokens / OCTAVO_TILE_TOKENS * shape->layout->kv_heads;
+    uint64_t teams = (uint64_t)core_count(snapshot) * row_of(snapshot)->teams_per_core;
+    while (rows > 1u && tiles * (((uint64_t)all + rows / 2u - 1u) / (rows / 2u)) <= teams) rows /= 2u;
+    return rows;
+}
+
 bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant,
                         const octavo_kernel_shape *shape, uint32_t rung, octavo_kernel_tuning *tuning) {
     const octavo_packed_layout *layout = shape->layout;
@@ -259,10 +289,11 @@ bool octavo_kernel_tune(const octavo_device_snapshot *snapshot, const octavo_ker
     tuning->subgroup_size = variant->one_subgroup ? team_lanes : 0u;
     tuning->query_parts = octavo_kernel_int_query(variant, layout) ? QUERY_PARTS : 0u;
     tuning->query_half = octavo_kernel_half_query(variant, layout);
-    tuning->tokens = tuning->query_half && row->tokens > HALF_TOKENS_MAX ? HALF_TOKENS_MAX : row->tokens;
+    tuning->tokens = row->tokens;
+    if (tuning->query_half && tuning->tokens > HALF_TOKENS_MAX) tuning->tokens = HALF_TOKENS_MAX;
+    if (variant->arithmetic == OCTAVO_KERNEL_FLOAT) tuning->tokens = float_tokens(row->tokens);
     uint32_t rows_min = team_lanes > 32u ? team_lanes / 32u : 1u;
-    uint32_t wanted = shape->phase == OCTAVO_PHASE_PREFILL ? row->rows_max : power_of_two_at_least(shape->group);
-    tuning->rows = wanted < row->rows_max ? wanted : row->rows_max;
+    tuning->rows = shape->phase == OCTAVO_PHASE_DECODE ? decode_rows(snapshot, shape) : WALK_ROWS_MAX;
     if (tuning->rows < rows_min) tuning->rows = rows_min;
     /* Decoding asks for one dispatch; prefill rotates a row once for all its shares. Where a compiler spills in the one
      * form, the other is the next rung. */
@@ -308,7 +339,9 @@ static const char *override_lanes(const octavo_device_snapshot *snapshot, const 
         tuning->rows = tuning->rows / tuning->teams * (lanes / tuning->subgroup_size);
     tuning->lanes = lanes;
     tuning->teams = lanes / tuning->subgroup_size;
-    if (variant->source == OCTAVO_KERNEL_WALK_MATRIX) tuning->share_cost = octavo_matrix_share_cost(tuning->teams);
+    if (tuning->share_cost > 0u)
+        tuning->share_cost = octavo_kernel_has_one_dispatch(variant) ? octavo_matrix_share_cost(tuning->teams)
+                                                                     : walk_share_cost(tuning->teams);
     return NULL;
 }
 

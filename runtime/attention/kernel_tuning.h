@@ -29,6 +29,7 @@ typedef struct octavo_kernel_tuning {
     uint64_t slice_work;    /* query rows times tokens in one dispatch */
     uint32_t tiles_max;     /* KV tiles of a workgroup; 0: no limit */
     uint32_t share_cost;    /* of a share beside its tiles, in KV tiles */
+    bool free_windows;      /* a window is part of that; else it counts as a tile */
     bool one_share;         /* a workgroup does not walk on into the next list */
     bool whole_lists;       /* a list is cut only where there are too few of them to fill the device */
     uint32_t merge_lanes;

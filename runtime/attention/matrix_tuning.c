@@ -151,6 +151,7 @@ static bool tune_walk(const octavo_device_snapshot *snapshot, const octavo_kerne
     tuning->teams = teams;
     if (emulated) tuning->tiles_max = EMULATED_TILES_MAX;
     tuning->share_cost = octavo_matrix_share_cost(teams);
+    tuning->free_windows = true;
     tuning->merge_lanes = 32u;
     return true;
 }

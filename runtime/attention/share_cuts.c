@@ -144,9 +144,9 @@ static void add_tiles(octavo_list_builder *builder, open_share *open, run_piece 
     }
 }
 
-/* where shares have a cost, a window is part of it: it opens none of its own */
+/* where a window is part of what a share costs, it opens none of its own */
 static void add_window(octavo_list_builder *builder, open_share *open, run_piece piece) {
-    bool joins = open->is_open && builder->plan->tuning.share_cost > 0u;
+    bool joins = open->is_open && builder->plan->tuning.free_windows;
     uint32_t *room = joins ? NULL : share_room(builder, open);
     octavo_tile_range range = {piece.first, piece.count, OCTAVO_RUN_WINDOW, builder->window_base};
     put_range(builder, range);

@@ -66,5 +66,5 @@ uint32_t octavo_tile_list_work(const octavo_attention *plan, const octavo_tile_l
         if (of->source == OCTAVO_FROM_OWN) own += octavo_own_work(plan, of->run.count);
         has_window = has_window || of->source == OCTAVO_FROM_WINDOWS;
     }
-    return tiles + own + (has_window && (tiles == 0u || plan->tuning.share_cost == 0u) ? 1u : 0u);
+    return tiles + own + (has_window && (tiles == 0u || !plan->tuning.free_windows) ? 1u : 0u);
 }

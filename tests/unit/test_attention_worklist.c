@@ -116,6 +116,7 @@ static void draw_plan(problem *x, rng *generator) {
     plan->tuning.tiles_max = sometimes(generator, 40u);
     plan->tuning.one_share = rng_below(generator, 16u) == 0u;
     plan->tuning.share_cost = sometimes(generator, 20u);
+    plan->tuning.free_windows = rng_below(generator, 2u) == 0u;
     /* What a plan has at least: see create_scratch of attention_plan.c. */
     set_cuts(x);
     uint32_t token_tiles = (plan->group + plan->tuning.rows - 1u) / plan->tuning.rows;
@@ -263,7 +264,7 @@ static void read_share(problem *x, slice_reader *reader, const octavo_cache_view
     }
     check_copies(x, reader, share);
     x->window_shares += tile_count == 0u && window_count > 0u ? 1u : 0u;
-    bool joins = x->plan.tuning.share_cost > 0u; /* a window is part of what a share costs */
+    bool joins = x->plan.tuning.free_windows; /* a window is part of what a share costs */
     reader->share_work[share] =
         at[3] == 0u || (joins && tile_count == 0u) ? 1u : tile_count + (joins ? 0u : window_count);
 }
@@ -290,7 +291,7 @@ static uint32_t check_tile(problem *x, slice_reader *reader, const octavo_cache_
         EXPECT((tiles[t] != 0u) == seen->any[t]);
         work += seen->any[t] ? 1u : 0u;
     }
-    if (window_tokens > 0u && (work == 0u || x->plan.tuning.share_cost == 0u)) work += 1u;
+    if (window_tokens > 0u && (work == 0u || !x->plan.tuning.free_windows)) work += 1u;
     for (uint32_t n = 0; n < window_tokens; ++n) EXPECT(windows[n] == 1u);
     /* a list without anything has one share that says so, in the first segment; no other is empty */
     EXPECT(empty_shares == (work == 0u ? 1u : 0u));

@@ -104,6 +104,7 @@ static void draw_plan(rng *generator, bool expanded) {
     plan->tuning.workgroups = rng_log_between(generator, 1u, 500u);
     plan->tuning.slice_work = UINT64_C(1) << rng_between(generator, 14u, 33u);
     plan->tuning.share_cost = expanded ? 0u : sometimes(generator, 20u);
+    plan->tuning.free_windows = plan->tuning.share_cost > 0u;
     plan->tuning.whole_lists = plan->tuning.one_share = expanded;
     plan->partial_capacity = plan->share_capacity = plan->slice_tokens = UINT32_MAX;
     draw_own(generator);

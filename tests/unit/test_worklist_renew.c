@@ -47,6 +47,7 @@ static void draw_call(call *x, rng *generator) {
     plan->tuning.workgroups = rng_between(generator, 1u, 100u);
     plan->tuning.slice_work = UINT64_C(1) << 40;
     plan->tuning.share_cost = rng_below(generator, 12u);
+    plan->tuning.free_windows = rng_below(generator, 2u) == 0u;
     plan->tuning.one_share = rng_below(generator, 4u) == 0u;
     plan->partial_capacity = plan->share_capacity = plan->slice_tokens = UINT32_MAX;
     x->run.sequences = x->sequences;
