@@ -173,6 +173,9 @@ static bool plan_device(const fleet_device *device, octavo_device_snapshot *snap
     return true;
 }
 
+/* Cached tokens: as many as give the walks all their rows. */
+#define CACHED_TOKENS 8192u
+
 /* Shapes of calls on the devices. Not the full product: each shape, each pair of bits and each group with what is most
  * work for a compiler. */
 enum { DECODE = 1, PREFILL = 2, ALL_VARIANTS = 4, MATRIX = 8 /* prefill with matrix units: fleet_matrix_jobs */ };
@@ -208,8 +211,11 @@ size_t fleet_jobs(const fleet_device *device, fleet_part part, fleet_job *jobs, 
         snprintf(name, sizeof name, "d %u/%u bits %u/%u", cases[i].key_dim, cases[i].value_dim, cases[i].key_bits,
                  cases[i].value_bits);
         add_append(&list, &snapshot, plan.capabilities, &layout, name);
-        octavo_kernel_shape shape = {
-            .layout = &layout, .group = cases[i].group, .query_tokens = 1, .phase = OCTAVO_PHASE_DECODE};
+        octavo_kernel_shape shape = {.layout = &layout,
+                                     .group = cases[i].group,
+                                     .query_tokens = 1,
+                                     .phase = OCTAVO_PHASE_DECODE,
+                                     .cached_tokens = CACHED_TOKENS};
         if (cases[i].what & DECODE) {
             add_attention(&list, &snapshot, plan.capabilities, &shape, name, cases[i].what & ALL_VARIANTS);
         }
@@ -247,7 +253,7 @@ size_t fleet_value_jobs(const fleet_device *device, const char *variant_name, fl
         job_list list = {.jobs = jobs + kept,
                          .capacity = capacity - kept,
                          .names_size = octavo_gpu_requires_subgroup_size(&snapshot)};
-        octavo_kernel_shape shape = {.layout = &layout, .group = groups[i]};
+        octavo_kernel_shape shape = {.layout = &layout, .group = groups[i], .cached_tokens = CACHED_TOKENS};
         for (uint32_t v = 0; v < count; v++) {
             const octavo_kernel_variant *variant = &octavo_kernel_variants[order[v]];
             bool is_for_prefill = octavo_kernel_is_for_prefill(variant);
