@@ -17,12 +17,13 @@ typedef struct tile_row {
 /* Eight matrices of 16 x 16 outputs take 64 registers of 32 lanes, a held query of 128 channels as many on RDNA3 (whose
  * f16 operands are there twice) and half on others, of 256. Intel's compiler has 128 registers, each value of a
  * subgroup takes one also where it is the same in all lanes, and outputs are there twice when they change: two matrices
- * are what it has room for. Where other walks decode fewer rows faster (H100, 65536 tokens, us of int8_subgroup and
- * this kernel: 8 rows 124, 114, 16 rows 168, 115, 32 rows 398, 127, 64 rows 560, 190; 4096 tokens: 49, 29 .. 63, 40) is
- * measured on NVIDIA's chips alone. RDNA3's compiler takes 41 instructions for each cached value and 16 to 64 rows,
- * those counted that a branch skips, and 43 and 86 for 32 and 64 rows by integer dots; Intel's more than dots take. The
- * emulation has workgroups of at most 128 lanes, and llvmpipe's loops end (see kernel_tuning.c). */
-static const tile_row nvidia = {32u, 4u, 8u, 32u, 1u, 2u, 40u, 65536u, 12u, UINT64_C(1) << 34, 8u};
+ * are what it has room for. Where other walks decode fewer rows faster (H200, 65536 tokens,
+ * us of int8_subgroup and this kernel: 8 rows 82, 113, 16 rows 144, 115, 32 rows 272, 128, 64 rows 525, 194; 4096
+ * tokens: 16.4, 27.1, 24.8, 27.9, 35.4, 31.0, 50.0, 38.3) is measured on NVIDIA's chips alone. RDNA3's compiler takes
+ * 41 instructions for each cached value and 16 to 64 rows, those counted that a branch skips, and 43 and 86 for 32 and
+ * 64 rows by integer dots; Intel's more than dots take. The emulation has workgroups of at most 128 lanes, and
+ * llvmpipe's loops end (see kernel_tuning.c). */
+static const tile_row nvidia = {32u, 4u, 8u, 32u, 1u, 2u, 40u, 65536u, 12u, UINT64_C(1) << 34, 16u};
 static const tile_row amd = {32u, 4u, 8u, 32u, 1u, 2u, 40u, 65536u, 12u, UINT64_C(1) << 33, 32u};
 static const tile_row intel = {8u, 8u, 2u, 32u, 0u, 1u, 32u, 131072u, 128u, UINT64_C(1) << 31, UINT32_MAX};
 static const tile_row software = {8u, 4u, 16u, 32u, 0u, 1u, 4u, UINT32_MAX, 16u, UINT64_C(1) << 26, UINT32_MAX};
