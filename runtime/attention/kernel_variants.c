@@ -97,16 +97,15 @@ const char *octavo_kernel_variant_refusal(const octavo_kernel_variant *variant, 
 }
 
 /* Where products of f16 pairs take fewer instructions than those of f32, as compilers count them for each cached value
- * (3 bits, d 128). Decode, one and four query heads: GCN 5 6.9 and 10.0 against 10.9 and 17.1, RDNA 1 3.4 and 7.3
- * against 6.3 and 15.7, Adreno 740 9.4 and 14.6 against 11.0 and 17.3, Apple 5.4 and 11.7 against 7.0 and 14.7.
- * Prefill: GCN 5 108 against 126, RDNA 1 93 against 123; but Adreno, which takes pairs apart, 79 against 71, and Apple
- * 71 against 70. Intel converts a byte where it is used: Skylake 7.1 and 16.2 against 5.8 and 14.4. Mali (G310) spills
- * 57 registers where it spilled 51. */
+ * (3 bits, d 128). Decode, one and four query heads: GCN 5 7.1 and 10.1 against 8.2 and 11.5, RDNA 1 3.4 and 8.0
+ * against 4.8 and 9.3, Apple 5.1 and 12.0 against 6.5 and 12.3; but Adreno 740, which takes pairs apart, 9.5 and 14.8
+ * against 8.8 and 12.1. Prefill: GCN 5 108 against 126, RDNA 1 93 against 123; but Adreno 79 against 71, and Apple
+ * 71 against 70. Intel converts a byte where it is used: Skylake 7.8 against 4.9. Mali (G310) spills 57 registers
+ * where it spilled 51. */
 static bool prefers_half(const octavo_device_snapshot *snapshot, const octavo_kernel_variant *variant) {
     switch (snapshot->vendor_id) {
     case OCTAVO_GPU_VENDOR_AMD:
         return true;
-    case OCTAVO_GPU_VENDOR_QUALCOMM:
     case OCTAVO_GPU_VENDOR_APPLE:
         return variant->source == OCTAVO_KERNEL_WALK;
     default: /* Apple's chips under a vendor number of Mesa */
@@ -171,8 +170,8 @@ static bool walks_few_rows(const octavo_device_snapshot *snapshot, const octavo_
 
 /* Steps with fewer rows of a KV head would unpack the cache for rows of a tile that are not there (H100, 65536 tokens,
  * us of int8_subgroup and prefill_int8, f32_subgroup and prefill_f32: 32 rows 398, 514, 1396, 1109, 64 rows 560, 524,
- * 1663, 1107, 128 rows 1372, 999, 6077, 2131). The walks have become faster since: int8_subgroup takes 272, 525 and 1027
- * on an H200, where the others were not measured again. */
+ * 1663, 1107, 128 rows 1372, 999, 6077, 2131). The walks have become faster since: int8_subgroup takes 272, 525 and
+ * 1027 on an H200, where the others were not measured again. */
 #define DECODE_BLOCK_ROWS 64u
 
 /* Whether a decode step is left to variants with smaller query tiles. */

@@ -12,7 +12,6 @@
 #define OCTAVO_GPU_VENDOR_AMD 0x1002u
 #define OCTAVO_GPU_VENDOR_APPLE 0x106bu
 #define OCTAVO_GPU_VENDOR_NVIDIA 0x10deu
-#define OCTAVO_GPU_VENDOR_QUALCOMM 0x5143u
 #define OCTAVO_GPU_VENDOR_INTEL 0x8086u
 
 /* Each a feature bit of Vulkan, in snake case. */

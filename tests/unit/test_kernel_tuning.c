@@ -464,9 +464,9 @@ typedef struct expected_choice {
 static const expected_choice table[] = {
     {FABRICATED_ANDROID_2021, "f32_shared", "f32_shared", "prefill_f32", 32u, 0u, 4u, 32u, 2u, false},
     {FABRICATED_ANDROID_2022, "f32_shared", "f32_shared", "prefill_f32", 32u, 0u, 4u, 32u, 2u, false},
-    {FABRICATED_ADRENO_630, "f16_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 1u,
+    {FABRICATED_ADRENO_630, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 2u,
      false}, /* sizes 64, 128, no control */
-    {FABRICATED_ADRENO_740, "f16_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 32u, 1u, false},
+    {FABRICATED_ADRENO_740, "f32_subgroup", "f32_subgroup", "prefill_f32", 64u, 4u, 4u, 32u, 2u, false},
     {FABRICATED_MALI_G52, "f32_shared", "f32_shared", "prefill_f32", 32u, 1u, 4u, 32u, 2u,
      false}, /* no subgroup arithmetic */
     {FABRICATED_MALI_G610, "int8_subgroup", "f32_subgroup", "prefill_int8", 16u, 4u, 4u, 32u, 1u, false},

@@ -400,7 +400,7 @@ START_TEST(f16_goes_before_f32_where_it_is_shorter) {
         bool decode, prefill;
     } classes[] = {
         {0x1002u, 0u, true, true},    /* AMD */
-        {0x5143u, 0u, true, false},   /* Adreno */
+        {0x5143u, 0u, false, false},  /* Adreno */
         {0x106bu, 0u, true, false},   /* Apple */
         {0x10005u, 26u, true, false}, /* Apple by Honeykrisp */
         {0x10005u, 0u, false, false}, {0x8086u, 0u, false, false}, {0x10deu, 0u, false, false},
