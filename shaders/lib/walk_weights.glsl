@@ -34,7 +34,7 @@ void finish_quad(uint k, uint token_first, bool edge, uint quad, vec4 key_scale,
     [[unroll]] for (uint j = 0u; j < 4u; ++j) {
         const uint token = token_first + 4u * quad + j;
         const float logit = finish_logit(rule, x[j] * (rule.scale * key_scale[j]) + rule.mean);
-        const bool good = is_finite(logit);
+        const bool good = is_finite(logit) && (LOGITS == 0u || is_finite(key_scale[j])); // which a cap or a rule may hide
         bool seen = true;
         if (edge) {
             seen = token >= sequence.packed_begin && token < sequence.packed_end && row_sees(rule, token);

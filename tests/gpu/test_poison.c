@@ -104,7 +104,7 @@ static bool has_form(uint32_t bits, const char *variant, unsigned form) {
 
 /* NULL when the variant cannot run here. */
 static octavo_attention *make_plan(gpu_fixture *fixture, octavo_cache *cache, const char *variant, unsigned form,
-                                   uint32_t queries, octavo_mask mask) {
+                                   uint32_t queries, octavo_mask mask, float softcap) {
     octavo_attention_info info = OCTAVO_ATTENTION_INFO_INIT;
     octavo_attention *plan = NULL;
     info.cache = cache;
@@ -112,6 +112,7 @@ static octavo_attention *make_plan(gpu_fixture *fixture, octavo_cache *cache, co
     info.query_capacity = queries;
     info.phase = queries > 16 ? OCTAVO_PHASE_PREFILL : OCTAVO_PHASE_DECODE;
     info.mask = mask;
+    info.softcap = softcap;
     info.variant = variant;
     info.tuning = variant_tuning(fixture->device, variant, form);
     info.skip_proof = VK_TRUE; /* a plan would refuse what is wrong, as what cannot run */
@@ -132,19 +133,22 @@ typedef struct seen_case {
     uint32_t bits, recent, token, queries;
     octavo_mask mask;
     bool in_value, infinite;
+    float softcap;
 } seen_case;
 
 static const seen_case seen_cases[] = {
-    {3, 0, 280, QUERIES, {VK_TRUE, 0, 0, 0}, false, false},  /* the rows before it do not see it */
-    {3, 0, 280, QUERIES, {VK_TRUE, 0, 0, 0}, true, false},   /* in V */
-    {3, 0, 200, QUERIES, {VK_TRUE, 80, 0, 0}, false, true},  /* leaves the window of the later rows */
-    {3, 0, 2, QUERIES, {VK_TRUE, 50, 2, 0}, true, true},     /* held in f16, just behind the sinks: nobody sees it */
-    {3, 0, 1, QUERIES, {VK_TRUE, 50, 2, 0}, false, false},   /* a sink: all see it */
-    {3, 32, 290, QUERIES, {VK_TRUE, 0, 0, 0}, true, false},  /* in the recent window */
-    {16, 0, 280, QUERIES, {VK_TRUE, 0, 0, 0}, false, false}, /* f16 cache */
-    {16, 0, 280, QUERIES, {VK_TRUE, 0, 0, 0}, true, true},
-    {4, 0, 298, 4, {VK_TRUE, 0, 0, 0}, false, true},   /* decode */
-    {2, 0, 150, 3, {VK_TRUE, 100, 4, 0}, true, false}, /* decode, in no window */
+    {3, 0, 280, QUERIES, {VK_TRUE, 0, 0, 0}, false, false, 0.0f}, /* the rows before it do not see it */
+    {3, 0, 280, QUERIES, {VK_TRUE, 0, 0, 0}, true, false, 0.0f},  /* in V */
+    {3, 0, 200, QUERIES, {VK_TRUE, 80, 0, 0}, false, true, 0.0f}, /* leaves the window of the later rows */
+    {3, 0, 2, QUERIES, {VK_TRUE, 50, 2, 0}, true, true, 0.0f}, /* held in f16, just behind the sinks: nobody sees it */
+    {3, 0, 1, QUERIES, {VK_TRUE, 50, 2, 0}, false, false, 0.0f},   /* a sink: all see it */
+    {3, 32, 290, QUERIES, {VK_TRUE, 0, 0, 0}, true, false, 0.0f},  /* in the recent window */
+    {16, 0, 280, QUERIES, {VK_TRUE, 0, 0, 0}, false, false, 0.0f}, /* f16 cache */
+    {16, 0, 280, QUERIES, {VK_TRUE, 0, 0, 0}, true, true, 0.0f},
+    {4, 0, 298, 4, {VK_TRUE, 0, 0, 0}, false, true, 0.0f},   /* decode */
+    {2, 0, 150, 3, {VK_TRUE, 100, 4, 0}, true, false, 0.0f}, /* decode, in no window */
+    {2, 0, 150, 3, {VK_TRUE, 0, 0, 0}, true, false, 5.0f},   /* a cap makes any logit a finite one */
+    {4, 0, 298, 4, {VK_TRUE, 0, 0, 0}, false, true, 5.0f},
 };
 
 static void check_rows(const seen_case *test, int index, const char *variant, const float *clean,
@@ -193,7 +197,8 @@ static void nan_reaches_the_rows_that_see_it(gpu_fixture *fixture, int index, un
     const char *variant;
     for (uint32_t v = 0; (variant = octavo_attention_variant_name(v / VARIANT_FORMS)) != NULL; v++) {
         if (!test_device_takes(fixture->device, v / VARIANT_FORMS + width)) continue;
-        octavo_attention *plan = make_plan(fixture, cache, variant, v % VARIANT_FORMS, test->queries, test->mask);
+        octavo_attention *plan =
+            make_plan(fixture, cache, variant, v % VARIANT_FORMS, test->queries, test->mask, test->softcap);
         if (plan == NULL) continue;
         attend(fixture, plan, clean, test->queries, &data->queries[0][0][0], outputs[0], lses[0]);
         attend(fixture, plan, poisoned, test->queries, &data->queries[0][0][0], outputs[1], lses[1]);
@@ -239,7 +244,7 @@ static void old_contents_are_not_read(gpu_fixture *fixture, uint32_t bits, unsig
     const char *variant;
     for (uint32_t v = 0; (variant = octavo_attention_variant_name(v / VARIANT_FORMS)) != NULL; v++) {
         if (!test_device_takes(fixture->device, v / VARIANT_FORMS + width)) continue;
-        octavo_attention *plan = make_plan(fixture, cache, variant, v % VARIANT_FORMS, QUERIES, causal);
+        octavo_attention *plan = make_plan(fixture, cache, variant, v % VARIANT_FORMS, QUERIES, causal, 0.0f);
         if (plan == NULL) continue;
         for (int round = 0; round < 2; round++) {
             octavo_sequence sequence;
