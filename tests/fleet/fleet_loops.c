@@ -258,10 +258,27 @@ static uint32_t label_before_copy(const fleet_constants *constants, uint32_t cop
     return identifiers_of_copy(constants, copy_number) - 1;
 }
 
+/* Whether the body comes to its end in one place: a `continue` would leave the constructs of the copy it stands in. */
+static bool ends_once(const fleet_constants *constants, const fleet_loop *loop) {
+    const uint32_t *words = constants->job->words;
+    uint32_t ends = 0;
+    for (size_t at = loop->body; at < loop->next; at += length_at(words, at)) {
+        uint32_t operation = operation_at(words, at);
+        bool branches = operation == OP_BRANCH || operation == OP_BRANCH_CONDITIONAL || operation == OP_SWITCH;
+        for (uint32_t n = 1; branches && n < length_at(words, at); n++) {
+            ends += words[at + n] == loop->next_label && !is_literal(words + at, n) ? 1u : 0u;
+        }
+    }
+    return ends == 1;
+}
+
 /* body, next, body, next ..: from the second body on values are those of the next trip. */
 static bool write_copies(writer *out, const fleet_constants *constants, const fleet_loop *loop, uint32_t copies) {
     const uint32_t *words = constants->job->words;
     size_t step = loop->next + 2, step_end = step;
+    if (!ends_once(constants, loop)) {
+        return false;
+    }
     while (operation_at(words, step_end) < OP_BRANCH || operation_at(words, step_end) > 255) {
         step_end += length_at(words, step_end);
     }
