@@ -45,6 +45,10 @@ static uint32_t length_at(const uint32_t *words, size_t at) {
     return words[at] >> 16;
 }
 
+static bool is_branch(uint32_t operation) {
+    return operation == OP_BRANCH || operation == OP_BRANCH_CONDITIONAL || operation == OP_SWITCH;
+}
+
 bool fleet_loop_stays(const fleet_loop *loop) {
     return !loop->unrolled && loop->trips != 1;
 }
@@ -235,8 +239,7 @@ static void copy_rewritten(writer *out, const fleet_constants *constants, size_t
                            const rewriting *how) {
     const uint32_t *words = constants->job->words;
     for (size_t at = begin; at < end; at += length_at(words, at)) {
-        uint32_t operation = operation_at(words, at);
-        bool branches = operation == OP_BRANCH || operation == OP_BRANCH_CONDITIONAL || operation == OP_SWITCH;
+        bool branches = is_branch(operation_at(words, at));
         out->words[out->count++] = words[at];
         for (uint32_t n = 1; n < length_at(words, at); n++) {
             uint32_t word = words[at + n];
@@ -263,8 +266,7 @@ static bool ends_once(const fleet_constants *constants, const fleet_loop *loop) 
     const uint32_t *words = constants->job->words;
     uint32_t ends = 0;
     for (size_t at = loop->body; at < loop->next; at += length_at(words, at)) {
-        uint32_t operation = operation_at(words, at);
-        bool branches = operation == OP_BRANCH || operation == OP_BRANCH_CONDITIONAL || operation == OP_SWITCH;
+        bool branches = is_branch(operation_at(words, at));
         for (uint32_t n = 1; branches && n < length_at(words, at); n++) {
             ends += words[at + n] == loop->next_label && !is_literal(words + at, n) ? 1u : 0u;
         }
