@@ -134,7 +134,7 @@ void add_channel_seen(uint tile, uint i) {
 
 // Channels first .. first + BATCH - 1 of this lane, of which the first words are loaded.
 void add_values_float(uint tile, uint first) {
-    const uint quads = VALUE_BITS == 16u ? RAW_WORDS / 2u : 8u * WORD_GROUPS; // of tokens in a chunk
+    const uint quads = VALUE_BITS == 16u ? RAW_WORDS / 2u : 8u; // of tokens in a chunk
     const uint chunks = VALUE_ROW_WORDS / VALUE_WORDS;
     float sums[ROWS * BATCH]; // [row][channel]
     [[unroll]] for (uint n = 0u; n < ROWS * BATCH; ++n) {
@@ -168,11 +168,13 @@ void add_values_float(uint tile, uint first) {
         [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
             finite = finite && is_finite(sums[r * BATCH + b]);
         }
-        if (VALUE_BITS == 16u && !finite && has_channel(first + b)) {
-            add_channel_seen(tile, first + b);
-        } else if (has_channel(first + b)) {
-            [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-                update_result(first + b, r, shared_correction[team_row(r)], sums[r * BATCH + b]);
+        if (has_channel(first + b)) {
+            if (VALUE_BITS == 16u && !finite) {
+                add_channel_seen(tile, first + b);
+            } else {
+                [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+                    update_result(first + b, r, shared_correction[team_row(r)], sums[r * BATCH + b]);
+                }
             }
         }
     }
